@@ -1,6 +1,6 @@
 """The writer lock of a state file: one process sweeps at a time, and others learn which.
 
-`flock` on `<state file>.lock`. The system lets go of it when its holder dies, so a file left behind
+`flock` on `<state file>.lock`. The system releases it when its holder dies, so a file left behind
 blocks nobody; it is never removed, because a waiter may have it open already. Where somebody else
 removes it, a lock on the file that was there means nothing: it counts only while it is at the path.
 """

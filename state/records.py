@@ -364,9 +364,9 @@ class SweepOutcome:
     registrations_inherited: tuple[Registration, ...] = ()
     """Ours, listed, unknown to the journal until now (R2); remembered from now on."""
     registrations_matched: tuple[ResourceName, ...] = ()
-    """Inherited ones, and ones that were removed and stand again, that a matcher takes now."""
+    """Inherited ones, and ones that were removed and exist again, that a matcher takes now."""
     pending_removals: tuple[PendingRemoval, ...] = ()
-    """All misses that stand after this sweep; those not named here are dropped."""
+    """All misses that are kept after this sweep; those not named here are dropped."""
     taken: tuple[TakenName, ...] = ()
     """All names that are taken unseen after this sweep; those not named here are dropped."""
     history: tuple[HistoryEntry, ...] = ()

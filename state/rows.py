@@ -87,14 +87,14 @@ _parse: Final = json.JSONDecoder(object_pairs_hook=intern_mapping).decode
 
 
 class Column(NamedTuple):
-    """How the values of one type stand in a column."""
+    """How the values of one type are stored in a column."""
 
     encode: Callable[[Any], Any]
     decode: Callable[[Any], Any]
 
 
 class Spread(NamedTuple):
-    """How one field stands in several columns, or in one that has its own word for None."""
+    """How one field is stored in several columns, or in one that has its own word for None."""
 
     columns: tuple[str, ...]
     encode: Callable[[Any], Iterable[Any]]
@@ -106,7 +106,7 @@ class Spread(NamedTuple):
 class Codec(Generic[R]):
     """Encodes the records of one type as rows of one table, and decodes them.
 
-    A field stands in the column of its name, as `_COLUMNS` says for its type; None is NULL. Fields
+    A field is in the column of its name, as `_COLUMNS` says for its type; None is NULL. Fields
     for which that does not hold are named in `spread`.
     """
 

@@ -125,7 +125,7 @@ def require_ours(path: Path, kind: FileKind) -> Path:
                 # Its log is not looked at, so the file may be shorter than it says: no damage here.
                 connection.execute("PRAGMA writable_schema = ON")
                 unclaimed = _require_owner(Database(connection, execute_plugins=False), real, kind)
-            if unclaimed and _log_of(real).exists():  # whose it is stands in its log alone
+            if unclaimed and _log_of(real).exists():  # whose it is, only its log says
                 with contextlib.closing(_connect(real, "mode=ro")) as connection:
                     _require_owner(Database(connection, execute_plugins=False), real, kind)
     return real
@@ -197,7 +197,7 @@ def _log_of(real: Path) -> Path:
 
 
 def _quiet(real: Path) -> tuple[int, int, int] | None:
-    """The file's identity while all that is written stands in it; None when some may be in its log.
+    """The file's identity while all that is written is in it; None when some may be in its log.
 
     An empty log holds nothing: a writer is about to begin, or found the disk full.
     """

@@ -15,6 +15,7 @@ import botocore.session
 from aiobotocore.client import AioClientCreator
 from botocore.loaders import create_loader
 
+_loader = functools.cache(create_loader)
 _accepts_kwargs = functools.cache(botocore.hooks.accepts_kwargs)
 _alias = functools.cache(
     cast("Any", botocore.hooks.EventAliaser)(botocore.hooks.HierarchicalEmitter())._alias_event_name
@@ -27,8 +28,11 @@ _create_client_class: Callable[..., Any] = AioClientCreator._create_client_class
 
 
 def keep_what_the_sdk_reads() -> None:
-    """From now on, and for this whole process, the SDK reads and derives each thing once."""
-    botocore.session.create_loader = functools.cache(create_loader)
+    """From now on, and for this whole process, the SDK reads and derives each thing once.
+
+    A second call changes nothing.
+    """
+    botocore.session.create_loader = _loader
     hooks: Any = botocore.hooks  # whose stubs tell nothing of what is private
     hooks.accepts_kwargs = _whether_it_accepts_kwargs
     hooks.EventAliaser._alias_event_name = lambda _, name: _alias(name)

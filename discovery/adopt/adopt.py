@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from discovery.adopt.transfer import TransferWriter
+from discovery.adopt.transfer import TransferStrategy
 from discovery.aws.cloud import Cloud
 from discovery.control_plane.base import ControlPlane, Denied, Reader
 from discovery.model.values import Clock, Database, ItemError, ResourceName, Scanned
 from discovery.plan.account_names import known_names
 from discovery.plan.adoption.adoption import adoption, own_to_claim, refused_unowned, unseen
-from discovery.plan.adoption.identify import part_to_scan
+from discovery.plan.adoption.identify import scope_filter_for
 from discovery.plan.adoption.release import release
 from discovery.plan.adoption.transfer import Transfer, is_same, not_found
 from discovery.plan.identity import refuse_other_identity
@@ -102,12 +102,12 @@ async def plan_adoption(
     rules = context.rules
     identity = await _check_identity(registry, state, context)
     listed = await registry.list_databases()
-    part = await _part_to_scan(request, rules, listed, registry, state)
-    if isinstance(part, Transfer):
+    where = await _scope_filter_for(request, rules, listed, registry, state)
+    if isinstance(where, Transfer):
         return TransferPlan(
-            kind=IntentKind.ADOPT, transfer=part, identity=identity, replan=lambda *_: part
+            kind=IntentKind.ADOPT, transfer=where, identity=identity, replan=lambda *_: where
         )
-    scanned = await _scan(part, rules, cloud, state, on_progress)
+    scanned = await _scan(where, rules, cloud, state, on_progress)
     observe_with = partial(_observe, scanned, rules, clock)
 
     def replan(listed: tuple[Database, ...], state: RememberedState) -> Transfer:
@@ -189,7 +189,7 @@ async def apply_transfer(
         clock=clock,
         concurrency=1,
         sleep=sleep,
-        writer=partial(TransferWriter, kind=plan.kind),
+        strategy=TransferStrategy(plan.kind),
         stopping=stop.is_set(),
     )
     applied, _ = await drain_on_stop(stop, writing)
@@ -212,7 +212,7 @@ async def _check_identity(
     return identity
 
 
-async def _part_to_scan(
+async def _scope_filter_for(
     request: AdoptRequest,
     rules: Rules,
     listed: tuple[Database, ...],
@@ -224,10 +224,10 @@ async def _part_to_scan(
         return ScopeFilter()
     live = next((each for each in listed if each.name == request.name), None)
     if live is not None and own_to_claim(live, rules.group, state) is not None:
-        return part_to_scan(live, state)
+        return scope_filter_for(live, state)
     if live is not None:
         refused = refused_unowned(live, rules.group, request.from_group)
-        return Transfer(refused=(refused,)) if refused else part_to_scan(live, state)
+        return Transfer(refused=(refused,)) if refused else scope_filter_for(live, state)
     try:
         await registry.get(request.name)
     except Denied:
@@ -236,7 +236,7 @@ async def _part_to_scan(
 
 
 async def _scan(
-    part: ScopeFilter,
+    scope_filter: ScopeFilter,
     rules: Rules,
     cloud: Cloud,
     state: RememberedState,
@@ -244,7 +244,7 @@ async def _scan(
 ) -> Scan:
     return await scan(
         cloud,
-        part=part,
+        scope_filter=scope_filter,
         state=state,
         users=rules.asks_for_users,
         refresh_users=rules.requires_users,

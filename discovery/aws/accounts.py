@@ -143,7 +143,7 @@ class Accounts:
         )
 
     def add_member(self, account_id: AccountId, organization: Organization) -> None:
-        """Add an account to enter by the organization's role; its own entry takes precedence."""
+        """Add an account to reach by the organization's role; its own entry takes precedence."""
         partition = self._identity.partition
         self._members[account_id] = AccountEntry(
             id=account_id,
@@ -152,8 +152,8 @@ class Accounts:
             external_id=organization.external_id,
         )
 
-    async def enter(self, account_id: AccountId) -> Account:
-        """Get valid credentials of an account: those of its role, or the agent's own.
+    async def authenticate(self, account_id: AccountId) -> Account:
+        """Get valid credentials for an account: those of its role, or the agent's own.
 
         Raises: AwsCallFailed.
         """
@@ -213,8 +213,8 @@ async def _assume(
     }
     try:
         answer = await ambient.call("sts:AssumeRole", **parameters)
-    except AwsCallFailed as error:
-        raise AwsCallFailed(_explain_refusal(error.fault, entry, identity)) from error
+    except AwsCallFailed as failed:
+        raise AwsCallFailed(_explain_refusal(failed.error, entry, identity)) from failed
     _verify_account(answer, entry, identity)
     return _credentials_in(answer, str(ambient.scope))
 
@@ -234,21 +234,21 @@ def _external_id(entry: AccountEntry, resolve: ResolveSecret) -> dict[str, str]:
         ) from error
 
 
-def _explain_refusal(fault: AwsError, entry: AccountEntry, identity: Identity) -> AwsError:
-    if fault.reason is ScopeReason.CREDENTIALS:
-        return fault
-    if fault.code in STALE_CODES and fault.reason is ScopeReason.DENIED:
+def _explain_refusal(error: AwsError, entry: AccountEntry, identity: Identity) -> AwsError:
+    if error.reason is ScopeReason.CREDENTIALS:
+        return error
+    if error.code in STALE_CODES and error.reason is ScopeReason.DENIED:
         # AWS does not know the caller's credentials, so it has not checked the role.
-        message = f"the agent's own credentials are not known to AWS: {fault.message}"
-        return AwsError(ScopeReason.CREDENTIALS, message, fault.code)
-    if fault.reason is not ScopeReason.DENIED:
-        return AwsError(fault.reason, f"role {entry.role_arn}: {fault.message}", fault.code)
+        message = f"the agent's own credentials are not known to AWS: {error.message}"
+        return AwsError(ScopeReason.CREDENTIALS, message, error.code)
+    if error.reason is not ScopeReason.DENIED:
+        return AwsError(error.reason, f"role {entry.role_arn}: {error.message}", error.code)
     return AwsError(
         ScopeReason.ASSUME_ROLE_DENIED,
-        f"role {entry.role_arn}: {fault.message}. Its trust policy has to let in "
+        f"role {entry.role_arn}: {error.message}. Its trust policy has to let in "
         f"{identity.principal}, or its account, with the external id that is configured and, if "
         "it demands one, the role_session_name",
-        fault.code,
+        error.code,
     )
 
 

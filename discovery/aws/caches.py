@@ -46,8 +46,8 @@ async def describe_cache(session: Session, arn: CacheArn) -> Cache | None:
     """
     try:
         answer = await session.call(LIST, ServerlessCacheName=arn.name)
-    except AwsCallFailed as error:
-        if error.fault.code == NO_SUCH_CACHE:
+    except AwsCallFailed as failed:
+        if failed.error.code == NO_SUCH_CACHE:
             return None
         raise
     return _caches_of(answer.get("ServerlessCaches") or (), session).get(arn.arn)
@@ -101,14 +101,14 @@ def _cache(entry: Mapping[str, Any], session: Session) -> Cache:
         major_engine_version=_or_none(_text(entry, "MajorEngineVersion")) or UNKNOWN,
         user_group_id=_or_none(group),
         subnet_ids=_subnets(entry, facts["endpoint"]),
-        nonsense=bad,
+        malformed=bad,
     )
 
 
 class _Malformed(Enum):
     """Marks a member whose value AWS cannot have meant; the value itself is dropped."""
 
-    MALFORMED = "nonsense"
+    MALFORMED = "malformed"
 
 
 def _text(entry: Mapping[str, Any], name: str) -> str | UnknownType | _Malformed:

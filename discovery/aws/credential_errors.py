@@ -32,7 +32,7 @@ _ADVICE: Final = {
     ENVIRONMENT: "correct the AWS_* variables, or unset them all",
     WEB_IDENTITY: "see that the token is there and this user may read it, and that the role's "
     "trust policy names its issuer and subject",
-    PROCESS: "run the command by hand as this user",
+    PROCESS: "run the command manually as this user",
     CONTAINER: "see that the container's role and its agent are there",
     INSTANCE: "see that the instance has a role, and that its metadata can be reached",
 }
@@ -57,7 +57,7 @@ def credentials_unavailable(origin: str, why: str, advice: str) -> AwsCallFailed
 
 def explain_failure(error: Exception, origin: Origin, setup: SdkSetup) -> AwsCallFailed:
     """Explain what was raised while credentials were fetched, by their origin."""
-    if isinstance(error, AwsCallFailed) and error.fault.reason is ScopeReason.CREDENTIALS:
+    if isinstance(error, AwsCallFailed) and error.error.reason is ScopeReason.CREDENTIALS:
         return error
     if isinstance(error, sdk.RefreshWithMFAUnsupportedError):
         return code_required(origin)
@@ -115,7 +115,7 @@ def no_credentials_found(setup: SdkSetup, unreadable: tuple[str, ...]) -> AwsCal
 def unreadable_setup(error: Exception) -> AwsCallFailed:
     """Explain why the SDK's own files could not be read.
 
-    With file and line, and not a word of what stands there.
+    With file and line, and not a word of what is there.
     """
     if isinstance(error, AwsCallFailed):
         return error
@@ -146,7 +146,7 @@ def _line(error: object) -> str:
 def _syntax(error: object) -> str:
     """Say what is wrong, without the line itself: it may hold a secret."""
     if isinstance(error, configparser.MissingSectionHeaderError):
-        return "a setting stands before the first [profile …] line"
+        return "there is a setting before the first [profile …] line"
     if isinstance(error, configparser.DuplicateSectionError):
         return f"the section [{quoted(str(error.section))}] is there twice"
     if isinstance(error, configparser.DuplicateOptionError):

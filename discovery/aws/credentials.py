@@ -112,7 +112,7 @@ class AmbientCredentials:
         """Give what is valid now. Raises: AwsCallFailed."""
         async with self._turn:
             if self._failure is not None and not self._is_due(self._failed_at):
-                raise AwsCallFailed(self._failure.fault) from self._failure
+                raise AwsCallFailed(self._failure.error) from self._failure
             try:
                 found = self._found or await self._read_chain()
                 self._current = await self._require_proof(await self._freeze(found))
@@ -142,8 +142,8 @@ class AmbientCredentials:
                 if current == self._current:
                     return False
                 self._current = await self._require_proof(current)
-            except AwsCallFailed as error:
-                if error.fault.reason is ScopeReason.WRONG_ACCOUNT:
+            except AwsCallFailed as failed:
+                if failed.error.reason is ScopeReason.WRONG_ACCOUNT:
                     raise
                 return False
             self._found, self._failure = found, None

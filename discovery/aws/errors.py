@@ -61,9 +61,9 @@ class AwsError:
 class AwsCallFailed(Exception):
     """A failed call. The only exception that leaves `discovery.aws` for one."""
 
-    def __init__(self, fault: AwsError) -> None:
-        super().__init__(fault.message)
-        self.fault = fault
+    def __init__(self, error: AwsError) -> None:
+        super().__init__(error.message)
+        self.error = error
 
 
 def malformed_response(what: str, action: str, where: str) -> AwsCallFailed:
@@ -74,7 +74,7 @@ def malformed_response(what: str, action: str, where: str) -> AwsCallFailed:
 def aws_error_of(error: Exception, action: str, where: str) -> AwsError:
     """Translate an exception of the SDK; `action` is the IAM action that was attempted."""
     if isinstance(error, AwsCallFailed):
-        return error.fault
+        return error.error
     if isinstance(error, sdk.ClientError):
         return _refusal(error, action, where)
     if isinstance(error, ResponseParserError):
@@ -103,17 +103,17 @@ def deadline_exceeded(action: str, where: str, limit_s: float) -> AwsError:
     )
 
 
-def version_1_token(fault: AwsError) -> AwsError:
+def version_1_token(error: AwsError) -> AwsError:
     """Explain that an enabled region refuses the session, most likely for its token's version."""
-    refused, _, _ = fault.message.rpartition("; ")
+    refused, _, _ = error.message.rpartition("; ")
     return AwsError(
-        fault.reason,
+        error.reason,
         f"{refused}; the region is enabled, so the session most likely has a version 1 token, "
         "which regions that an account can disable do not take: have the agent's credentials "
         "handed out by a regional endpoint of STS (AWS_STS_REGIONAL_ENDPOINTS=regional), or run "
         "`aws iam set-security-token-service-preferences --global-endpoint-token-version v2Token` "
         "in the account that they are of",
-        fault.code,
+        error.code,
     )
 
 

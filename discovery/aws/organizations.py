@@ -65,8 +65,8 @@ async def list_members(
             names = (usable_name(entry.get("Name")) or UNKNOWN for entry in page)
             ids = (account for account, _ in read)
             yield MembersPage(tuple(accounts), dict(zip(ids, names, strict=True)))
-    except AwsCallFailed as error:
-        raise AwsCallFailed(_explain(error.fault)) from error
+    except AwsCallFailed as failed:
+        raise AwsCallFailed(_explain(failed.error)) from failed
 
 
 def _pages(session: Session, organization: Organization) -> AsyncIterator[_Page]:
@@ -116,8 +116,8 @@ async def _units_below(session: Session, units: Iterable[str]) -> AsyncIterator[
                 found = _ids(page, UNITS_IN, session)
                 todo.extend(found)
                 yield found
-        except AwsCallFailed as error:
-            if error.fault.code != _NO_SUCH_PARENT:
+        except AwsCallFailed as failed:
+            if failed.error.code != _NO_SUCH_PARENT:
                 raise
 
 
@@ -146,9 +146,9 @@ def _is_active(entry: Answer, session: Session) -> bool:
     return state == _ACTIVE
 
 
-def _explain(fault: AwsError) -> AwsError:
-    advice = _ADVICE.get(fault.code)
+def _explain(error: AwsError) -> AwsError:
+    advice = _ADVICE.get(error.code)
     if advice is None:
-        return fault
-    said = fault.message.rpartition("; ")[0]
-    return replace(fault, reason=ScopeReason.DENIED, message=f"{said}; {advice}")
+        return error
+    said = error.message.rpartition("; ")[0]
+    return replace(error, reason=ScopeReason.DENIED, message=f"{said}; {advice}")

@@ -59,8 +59,8 @@ class EnabledRegions:
     async def _ask(self) -> frozenset[Region] | AwsError:
         try:
             return await read_enabled(self._open_sessions())
-        except AwsCallFailed as error:
-            return error.fault
+        except AwsCallFailed as failed:
+            return failed.error
 
     def _open_sessions(self) -> Iterator[Session]:
         """Open sessions one after another, since the first is usually enough."""
@@ -186,11 +186,11 @@ async def read_enabled(sessions: Iterable[Session]) -> frozenset[Region]:
     for session in sessions:
         try:
             return await _read_enabled(session)
-        except AwsCallFailed as error:
-            first = first or error
-            if error.fault.reason is not ScopeReason.DENIED:
-                raise first from error
-            answered, _, _ = error.fault.message.rpartition("; ")  # without our own advice
+        except AwsCallFailed as failed:
+            first = first or failed
+            if failed.error.reason is not ScopeReason.DENIED:
+                raise first from failed
+            answered, _, _ = failed.error.message.rpartition("; ")  # without our own advice
             others -= _CONTROL_POLICY not in answered
             if not others:
                 break

@@ -94,7 +94,7 @@ class RoleCredentials:
             if self._attempts == seen:
                 await self._attempt()
         if self._failure is not None:
-            raise AwsCallFailed(self._failure.fault) from self._failure
+            raise AwsCallFailed(self._failure.error) from self._failure
         assert self._current is not None  # noqa: S101 - an attempt leaves one or the other
         return self._current
 

@@ -114,12 +114,12 @@ class _ScopeReader:
             self.query.changed_caches,
         )
         self.tags = reading.tags
-        if reading.faults:
-            unknown = f"tags are unknown for {len(reading.faults)} of {len(self.caches)} caches"
-            self._note(NoteCode.TAGS_UNKNOWN, unknown, reading.faults[0])
-        if reading.bulk_fault is not None:
+        if reading.errors:
+            unknown = f"tags are unknown for {len(reading.errors)} of {len(self.caches)} caches"
+            self._note(NoteCode.TAGS_UNKNOWN, unknown, reading.errors[0])
+        if reading.bulk_error is not None:
             one_by_one = "tags are asked for with a call for each cache"
-            self._note(NoteCode.TAGS_ONE_BY_ONE, one_by_one, reading.bulk_fault)
+            self._note(NoteCode.TAGS_ONE_BY_ONE, one_by_one, reading.bulk_error)
 
     async def read_vpcs(self) -> None:
         """Read VPCs of caches that state does not know.
@@ -133,8 +133,8 @@ class _ScopeReader:
         rest = [cache for cache in unknown if cache.subnet_ids is not UNKNOWN]
         if len(rest) < len(unknown):
             left_out = f"{len(unknown) - len(rest)} of {len(self.caches)} caches without subnets"
-            fault = malformed_response(left_out, LIST, str(self.session.scope)).fault
-            self._note(NoteCode.SUBNETS_UNKNOWN, "subnets are unknown", fault)
+            error = malformed_response(left_out, LIST, str(self.session.scope)).error
+            self._note(NoteCode.SUBNETS_UNKNOWN, "subnets are unknown", error)
         vpcs = self.scan_cache.vpcs
         answer = await self._or_unknown(vpcs.read(self.session, rest), NoteCode.SUBNETS_UNKNOWN)
         for cache in rest:
@@ -169,14 +169,14 @@ class _ScopeReader:
     async def _or_unknown(self, reading: Awaitable[Read], code: NoteCode) -> Read | UnknownType:
         try:
             return await reading
-        except AwsCallFailed as error:
-            if error.fault.reason is ScopeReason.WRONG_ACCOUNT:
+        except AwsCallFailed as failed:
+            if failed.error.reason is ScopeReason.WRONG_ACCOUNT:
                 raise
-            self._note(code, f"{_WHAT[code]} are unknown", error.fault)
+            self._note(code, f"{_WHAT[code]} are unknown", failed.error)
             return UNKNOWN
 
-    def _note(self, code: NoteCode, what: str, fault: AwsError) -> None:
-        self.notes[code] = Note(code, _action_of(fault), f"{what}: {fault.message}")
+    def _note(self, code: NoteCode, what: str, error: AwsError) -> None:
+        self.notes[code] = Note(code, _action_of(error), f"{what}: {error.message}")
 
 
 _WHAT = {
@@ -185,7 +185,7 @@ _WHAT = {
 }
 
 
-def _action_of(fault: AwsError) -> str:
+def _action_of(error: AwsError) -> str:
     """Find the action that failed: the first that the message names."""
-    found = _ACTION.search(fault.message)
+    found = _ACTION.search(error.message)
     return found[0] if found else ""

@@ -91,8 +91,8 @@ class Session:
         generation = renewable.generation if renewable is not None else 0
         try:
             answer = await self._attempt(action, parameters)
-        except AwsCallFailed as error:
-            if renewable is None or error.fault.code not in STALE_CODES:
+        except AwsCallFailed as failed:
+            if renewable is None or failed.error.code not in STALE_CODES:
                 raise
             if not await renewable.renew_since(generation):
                 raise

@@ -41,9 +41,9 @@ class TagReading:
 
     tags: Mapping[Arn, Tags]
     """By cache, where they were read; those of other caches are unknown, not empty."""
-    faults: tuple[AwsError, ...] = ()
+    errors: tuple[AwsError, ...] = ()
     """Why tags are unknown, one for each cache."""
-    bulk_fault: AwsError | None = None
+    bulk_error: AwsError | None = None
     """Why caches that the bulk answer should have had were asked one by one."""
 
 
@@ -69,7 +69,7 @@ async def read_tags(
         if cache.arn not in changed_caches and is_indexed(cache, remembered.get(cache.arn), now)
     ]
     # For a single cache a bulk read costs as much as reading its own tags, which is more exact.
-    bulk = await _read_bulk_or_fault(session) if len(indexed) > 1 else _BulkAnswer()
+    bulk = await _read_bulk_or_error(session) if len(indexed) > 1 else _BulkAnswer()
     known = {
         cache.arn: Tags(bulk.tags[cache.arn], now, confirmed=False)
         for cache in indexed
@@ -83,7 +83,7 @@ async def read_tags(
     for cache in rest:
         if cache.arn in singly.tags:
             untagged.note(cache, singly.tags[cache.arn])
-    return TagReading({**known, **singly.tags}, singly.faults, bulk.fault)
+    return TagReading({**known, **singly.tags}, singly.errors, bulk.error)
 
 
 def is_indexed(cache: Cache, remembered: RememberedCache | None, now: datetime) -> bool:
@@ -115,17 +115,17 @@ class _BulkAnswer:
 
     tags: Mapping[Arn, Mapping[str, str]] = field(default_factory=dict)
     is_read: bool = False
-    fault: AwsError | None = None
+    error: AwsError | None = None
 
 
-async def _read_bulk_or_fault(session: Session) -> _BulkAnswer:
+async def _read_bulk_or_error(session: Session) -> _BulkAnswer:
     """Read tags in bulk; after a failure nothing is known, and every cache is asked singly."""
     try:
         return await _read_bulk(session)
-    except AwsCallFailed as error:
-        if error.fault.reason is ScopeReason.WRONG_ACCOUNT:
+    except AwsCallFailed as failed:
+        if failed.error.reason is ScopeReason.WRONG_ACCOUNT:
             raise
-        return _BulkAnswer(fault=error.fault)
+        return _BulkAnswer(error=failed.error)
 
 
 async def _read_bulk(session: Session) -> _BulkAnswer:
@@ -150,12 +150,12 @@ async def _read_bulk(session: Session) -> _BulkAnswer:
         if values is None:
             malformed = malformed_response(
                 "an entry without ARN or tags", BULK, str(session.scope)
-            ).fault
+            ).error
     # A cache without usable tags, or with two answers, is asked singly, as if it was not listed.
     usable = {arn: values for arn, values in found.items() if arn not in contradicted}
     if malformed is None and contradicted:
-        malformed = malformed_response("two answers for one ARN", BULK, str(session.scope)).fault
-    return _BulkAnswer(usable, is_read=True, fault=malformed)
+        malformed = malformed_response("two answers for one ARN", BULK, str(session.scope)).error
+    return _BulkAnswer(usable, is_read=True, error=malformed)
 
 
 async def _read_one_by_one(session: Session, arns: Iterable[Arn], now: datetime) -> TagReading:
@@ -165,8 +165,8 @@ async def _read_one_by_one(session: Session, arns: Iterable[Arn], now: datetime)
         async with slots:
             try:
                 return await read_cache_tags(session, arn, now)
-            except AwsCallFailed as error:
-                return error.fault
+            except AwsCallFailed as failed:
+                return failed.error
 
     asked = tuple(arns)
     async with asyncio.TaskGroup() as group:

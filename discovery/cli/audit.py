@@ -98,7 +98,9 @@ def command(
         verbose=shared.verbose,
     )
     request = SweepRequest(
-        part=ScopeFilter(only=only), refresh_regions=True, asks_control_plane=not skip_control_plane
+        scope_filter=ScopeFilter(only=only),
+        refresh_regions=True,
+        asks_control_plane=not skip_control_plane,
     )
     with open_destination(output) as destination:
         start = partial(run_audit, path, request, identity_file=identity_file)

@@ -61,7 +61,7 @@ def command(registered_only: bool, only: tuple[Scope, ...], output: Path | None)
             databases = asyncio.run(list_our_databases(path, scope_filter))
             _write(databases, destination)
             return Exit.DONE
-        request = SweepRequest(part=scope_filter, refresh_regions=True)
+        request = SweepRequest(scope_filter=scope_filter, refresh_regions=True)
         report, terminated = run_for_report(partial(run_audit, path, request))
         code = exit_code(report, terminated=terminated)
         if code in (Exit.FAILED, Exit.INTERRUPTED, Exit.TERMINATED):

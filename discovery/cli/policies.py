@@ -140,9 +140,7 @@ def command(
         except NotApplicable as reason:
             raise click.UsageError(f"{reason}.") from reason
         for reference in kinds.references(document):
-            stderr_line(
-                f"Put the value of {reference} where its name stands: secrets are not printed."
-            )
+            stderr_line(f"Put the value of {reference} where its name is: secrets are not printed.")
         if kind == "database-service-config":
             from discovery.policies.database_service import configure_command
 

@@ -99,7 +99,7 @@ def command(
         verbose=shared.verbose,
     )
     request = SweepRequest(
-        part=ScopeFilter(only=only, shard=shard),
+        scope_filter=ScopeFilter(only=only, shard=shard),
         allow_mass_removal=allow_mass_removal,
         prune=prune,
         checksum=plan_checksum,

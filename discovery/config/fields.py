@@ -139,7 +139,7 @@ class HostPort:
         """Parse a host, a colon and a port from 0 to 65535. Raises: ValueError."""
         found = re.fullmatch(_HOST_PORT, text, re.ASCII)
         if found is None or int(found["port"]) > 65535:
-            hint = "; leave out what stands before the host" if "://" in text else ""
+            hint = "; leave out what comes before the host" if "://" in text else ""
             raise ValueError(f"{quoted(text)} is not host:port, such as 127.0.0.1:9808{hint}")
         return cls(found["six"] or found["host"], int(found["port"]))
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 HTTPS_PROXY: Final = ("HTTPS_PROXY", "https_proxy")
 PROXIES: Final = (*HTTPS_PROXY, "HTTP_PROXY", "http_proxy")
 _UNESCAPED: Final = re.compile(r"[#/?\[\]\\\s]")
-"""What ends the host of a URL, or may stand nowhere in it: in a password it has to be escaped."""
+"""What ends the host of a URL, or may not be in it: in a password it has to be escaped."""
 
 
 def proxy_problem(environ: Mapping[str, str], names: Iterable[str] = PROXIES) -> str | None:

@@ -107,7 +107,7 @@ def _wrong_type(kind: str, found: Any, written: str) -> str:
         return f"the value is missing; wanted: {wanted}"
     if isinstance(found, Mapping | list | tuple):
         shape = "a mapping" if isinstance(found, Mapping) else "a list"
-        return f"{shape} cannot stand here; wanted: {wanted}"
+        return f"{shape} cannot be used here; wanted: {wanted}"
     shown = quoted(written or str(found))
     if kind != "string_type":
         return f"{shown} is not {wanted}"

@@ -38,7 +38,7 @@ def _queue_url(text: str) -> str:
     place, _, name = text.rpartition("/")
     one = f"{place}/{name.replace(SHARD, '0', 1)}"
     if re.fullmatch(f"{_QUEUE_URL}|{_LOCAL_QUEUE_URL}", one, re.ASCII) is None:
-        hint = f"; {SHARD} may stand in it once, in the name" if "{" in text else ""
+        hint = f"; {SHARD} may be in it once, in the name" if "{" in text else ""
         raise ValueError(f"{quoted(text)} is not a queue URL such as {_EXAMPLE}{hint}")
     if queue_region(text) is None and re.fullmatch(rf"(?:.+\.)?{_AWS}", _host(text)):
         raise ValueError(f"{quoted(text)} names no region: write it such as {_EXAMPLE}")

@@ -128,7 +128,7 @@ class _AwsChecks:
         return Targets(
             accounts={each: self.regions.get(each, unread) for each in accounts},
             accounts_complete=self.accounts_complete,
-            part=self.scope_filter,
+            scope_filter=self.scope_filter,
         )
 
     async def clock(self) -> Check:
@@ -173,10 +173,10 @@ class _AwsChecks:
     async def account(self, account_id: AccountId) -> tuple[Check, ...]:
         """Check the role, the regions and the permissions of one account."""
         async with self.slots:
-            account = await with_timeout(self.cloud.accounts.enter(account_id), self.limit)
+            account = await with_timeout(self.cloud.accounts.authenticate(account_id), self.limit)
         if isinstance(account, AwsError):
-            fault = account
-            return (self._failed(Area.ROLE, account_id, fault, _ASSUME, scope=account_id),)
+            error = account
+            return (self._failed(Area.ROLE, account_id, error, _ASSUME, scope=account_id),)
         role = _check(Area.ROLE, account_id, CheckStatus.OK, self._access_note(account_id))
         listing, regions, enabled = await self._regions(account)
         is_read = bool(enabled) or not self.usage.lists_regions
@@ -205,7 +205,7 @@ class _AwsChecks:
         async with self.slots:
             found = await try_permissions(account.session(region), self.usage, self.limit)
         self.done += 1
-        self.failed += any(fault is not None for fault in found.values())
+        self.failed += any(error is not None for error in found.values())
         if self.on_progress is not None:
             self.on_progress(self.done, self.failed, self.known)
         return found
@@ -238,12 +238,12 @@ class _AwsChecks:
         """Yield a check for each permission, and one for each further way in which it fails."""
         places: dict[str, dict[AwsError | None, list[Region]]] = defaultdict(dict)
         for region, tried in found.items():
-            for action, fault in tried.items():
-                same = next((each for each in places[action] if _have_same_fix(each, fault)), fault)
+            for action, error in tried.items():
+                same = next((each for each in places[action] if _have_same_fix(each, error)), error)
                 places[action].setdefault(same, []).append(region)
         for action, outcomes in sorted(places.items()):
-            for fault, regions in outcomes.items():
-                if fault is None:
+            for error, regions in outcomes.items():
+                if error is None:
                     text = f"allowed in {_join_regions(regions)}"
                     yield _check(Area.PERMISSION, account_id, CheckStatus.OK, text, action)
                     continue
@@ -252,7 +252,7 @@ class _AwsChecks:
                 yield self._failed(
                     Area.PERMISSION,
                     subject,
-                    AwsError(fault.reason, fault.message + where, fault.code),
+                    AwsError(error.reason, error.message + where, error.code),
                     action,
                     scope=account_id,
                     regions=regions,
@@ -262,7 +262,7 @@ class _AwsChecks:
         self,
         area: Area,
         subject: str,
-        fault: AwsError,
+        error: AwsError,
         action: str | None = None,
         *,
         scope: str | None = None,
@@ -273,11 +273,11 @@ class _AwsChecks:
         `scope`: account whose policies lack the action; None: the agent's own.
         """
         is_denial = (
-            fault.reason in (ScopeReason.DENIED, ScopeReason.ASSUME_ROLE_DENIED)
-            and fault.code not in UNKNOWN_KEY_CODES
+            error.reason in (ScopeReason.DENIED, ScopeReason.ASSUME_ROLE_DENIED)
+            and error.code not in UNKNOWN_KEY_CODES
         )
         statement = None
-        message = fault.message
+        message = error.message
         if action is not None and is_denial:
             lacking = statement_allowing(action, self.usage, None if action == _ASSUME else scope)
             if lacking is not None:
@@ -286,17 +286,17 @@ class _AwsChecks:
         return Check(
             area=area,
             subject=subject,
-            outcome=self._outcome(fault, scope, regions),
+            outcome=self._outcome(error, scope, regions),
             message=message,
             action=action,
             statement=statement,
         )
 
     def _outcome(
-        self, fault: AwsError, account_id: str | None, regions: list[Region] | None
+        self, error: AwsError, account_id: str | None, regions: list[Region] | None
     ) -> CheckStatus:
         """Status of a failure: a warning where the configuration expects it."""
-        if fault.reason in INCONCLUSIVE:
+        if error.reason in INCONCLUSIVE:
             return CheckStatus.WARN
         expects = self.cloud.settings.expects_failure
         places: list[Region | None] = [*regions] if regions else [None]
@@ -314,10 +314,10 @@ def _check(
 def _explain_old_token(found: PermissionResults) -> PermissionResults:
     """Explain a refused session token in a region that the account has enabled."""
     return {
-        action: version_1_token(fault)
-        if fault is not None and fault.code in UNKNOWN_KEY_CODES
-        else fault
-        for action, fault in found.items()
+        action: version_1_token(error)
+        if error is not None and error.code in UNKNOWN_KEY_CODES
+        else error
+        for action, error in found.items()
     }
 
 
@@ -328,9 +328,9 @@ def _have_same_fix(one: AwsError | None, other: AwsError | None) -> bool:
     return (one.reason, one.code) == (other.reason, other.code)
 
 
-def _action_of(fault: AwsError) -> str:
+def _action_of(error: AwsError) -> str:
     """The action that an SDK error is about: it begins the message."""
-    return fault.message.partition(" ")[0]
+    return error.message.partition(" ")[0]
 
 
 def _join_regions(regions: list[Region]) -> str:

@@ -10,6 +10,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import Awaitable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +35,9 @@ from discovery.policies.teleport import DB_VERBS
 from discovery.reports.checks import Area, Check, CheckStatus
 from discovery.reports.summary import counted
 from state.records import RememberedState
+
+REACH_DEADLINE: Final = timedelta(seconds=10)
+"""How long all attempts to connect may take together: somebody waits for the answer."""
 
 _RULE: Final = {"resources": ["db"], "verbs": list(DB_VERBS)}
 
@@ -70,10 +74,18 @@ def _check_missing_file(path: Path) -> Check | None:
 
 
 async def check_teleport(
-    config: Config, settings: TeleportSettings, state: RememberedState | None, clock: Clock
+    config: Config,
+    settings: TeleportSettings,
+    state: RememberedState | None,
+    clock: Clock,
+    *,
+    reach_deadline: timedelta = REACH_DEADLINE,
 ) -> tuple[Check, ...]:
     """Check the cluster, the verbs of our role, and who serves our databases."""
     async with Teleport(settings, clock=clock) as teleport:
+        problem = await _why_unreachable(teleport, settings.address, reach_deadline)
+        if problem is not None:
+            return (_check(settings.address, CheckStatus.FAIL, problem),)
         found = await preflight(teleport, config.group)
         if found.peer is None:
             return tuple(
@@ -88,6 +100,22 @@ async def check_teleport(
         checks.append(await _try_call(cluster, "delete", teleport.delete(name)))
     checks.append(_check_create(cluster, state))
     return tuple(checks)
+
+
+async def _why_unreachable(teleport: Teleport, address: object, deadline: timedelta) -> str | None:
+    """Connect, with retries, and say why that failed or took too long; None when it worked."""
+    try:
+        async with asyncio.timeout(deadline.total_seconds()):
+            await teleport.peer()
+    except ControlPlaneError as error:
+        return str(error)
+    except TimeoutError:
+        return (
+            f"{address} did not answer within {deadline.total_seconds():g} s, all attempts "
+            "included: see that the address is right and that firewalls on the way let this host "
+            "connect to its port"
+        )
+    return None
 
 
 def _check_cluster(found: Preflight, group: str, clock: Clock) -> Iterator[Check]:

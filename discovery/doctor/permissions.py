@@ -37,8 +37,8 @@ async def with_timeout(work: Awaitable[Read], limit: timedelta) -> Read | AwsErr
     try:
         async with asyncio.timeout(limit.total_seconds()):
             return await work
-    except AwsCallFailed as error:
-        return error.fault
+    except AwsCallFailed as failed:
+        return failed.error
     except TimeoutError:
         message = f"no answer within {limit.total_seconds():g} s; raise aws.scope_timeout"
         return AwsError(ScopeReason.TIMEOUT, message)

@@ -139,14 +139,14 @@ def _texts(value: Any) -> list[str]:
     return [text for text in listed if isinstance(text, str)]
 
 
-def _failed(url: str, action: str, fault: AwsError, usage: AwsUsage) -> Check:
-    is_denial = fault.reason is ScopeReason.DENIED
+def _failed(url: str, action: str, error: AwsError, usage: AwsUsage) -> Check:
+    is_denial = error.reason is ScopeReason.DENIED
     lacking = statement_allowing(action, usage, None) if is_denial else None
     return Check(
         area=Area.QUEUE,
         subject=url,
-        outcome=CheckStatus.WARN if fault.reason in INCONCLUSIVE else CheckStatus.FAIL,
-        message=f"{fault.message}. Without it: {lacking.without}" if lacking else fault.message,
+        outcome=CheckStatus.WARN if error.reason in INCONCLUSIVE else CheckStatus.FAIL,
+        message=f"{error.message}. Without it: {lacking.without}" if lacking else error.message,
         action=action,
         statement=lacking.document() if lacking else None,
     )

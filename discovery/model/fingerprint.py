@@ -43,7 +43,7 @@ def redacted_change(change: Change) -> Change:
 
 
 def _redacted_at(field: str, value: Any) -> Any:
-    """`value` as it may be shown when it stands at the JSON Pointer `field` of a resource."""
+    """`value` as it may be shown when it is at the JSON Pointer `field` of a resource."""
     if field == "/spec/aws/external_id" and value:
         return redacted({"aws": {"external_id": value}})["aws"]["external_id"]
     if not isinstance(value, Mapping):

@@ -2,7 +2,7 @@
 
 Of what a sweep of twenty thousand caches holds, nearly half were copies of texts that it held
 already. Python's own interning would keep some of them for ever (3.12), so what came longest ago
-is let go of.
+is released.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _MOST: Final = 1 << 17
 
 @lru_cache(maxsize=_MOST)
 def intern_text(text: str) -> str:
-    """Return the object that stood for the same text before."""
+    """Return the object that the same text had before."""
     return text
 
 

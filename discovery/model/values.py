@@ -117,7 +117,7 @@ class Cache:
     tags: Tags | UnknownType = UNKNOWN
     vpc_id: str | None | UnknownType = UNKNOWN
     """None: known to have no VPC (no subnets, or none that the region lists)."""
-    nonsense: tuple[str, ...] = ()
+    malformed: tuple[str, ...] = ()
     """Members of the answer that hold what AWS cannot mean; the facts they stand for are UNKNOWN,
     and nothing stands in for them."""
 
@@ -324,7 +324,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ItemError:
-    """Why a call for this item failed; its action stands as planned."""
+    """Why a call for this item failed; its action is as planned."""
 
     code: str
     message: str

@@ -124,7 +124,7 @@ def fill_in(
         values[fact.field] = fact.none
         if not fact.is_needed(values["status"], values["engine"]):
             continue
-        if fact.member in cache.nonsense:
+        if fact.member in cache.malformed:
             continue
         found = _last_known(fact, before, registered)
         if found is UNKNOWN:
@@ -165,7 +165,7 @@ def remembered_notes(remembered: Mapping[str, Any]) -> tuple[Note, ...]:
         Note(
             NoteCode.FACT_REMEMBERED,
             member,
-            f"AWS's answer leaves out {member}; the last one known, {_shown(value)}, stands in",
+            f"AWS's answer leaves out {member}; the last one known, {_shown(value)}, is used",
         )
         for member, value in remembered.items()
     )

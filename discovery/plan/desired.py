@@ -120,7 +120,7 @@ class Unreadable:
 Desired = Register | Skip | Undetermined | Blocked | Unreadable
 
 _TAGS_ADVICE = "allow elasticache:ListTagsForResource"
-_NONSENSE_ADVICE = (
+_MALFORMED_ADVICE = (
     "look at it with `aws elasticache describe-serverless-caches`, and at proxies and endpoint "
     "overrides in between"
 )
@@ -136,9 +136,9 @@ def desired_for(
 
     `verdict`: the IAM verdict to use where users were not read, such as a remembered one.
     """
-    if facts.cache.nonsense:
-        members = " and ".join(facts.cache.nonsense)
-        text = f"AWS answered with a value of {members} that cannot be one; {_NONSENSE_ADVICE}"
+    if facts.cache.malformed:
+        members = " and ".join(facts.cache.malformed)
+        text = f"AWS answered with a value of {members} that cannot be one; {_MALFORMED_ADVICE}"
         return Unreadable(message=text, notes=facts.notes)
     unfit = ineligible(facts.cache, rules)
     if unfit is not None:

@@ -174,7 +174,7 @@ def _elsewhere(uri: str, own: Set[str], observed: ObservedState) -> str:
 
 def inherited_notes(live: Owned, targets: Targets) -> tuple[Note, ...]:
     """Note that a registration is inherited, unless another shard looks after it."""
-    if targets.part.other_shard(live.cache.scope) or not live.provenance.is_inherited:
+    if targets.scope_filter.other_shard(live.cache.scope) or not live.provenance.is_inherited:
         return ()
     text = "registered by another state file, host or shard; its misses count from its first sight"
     return (Note(NoteCode.INHERITED, live.database.name, text),)

@@ -86,12 +86,12 @@ def _why_not_found(owned: Owned, observed: ObservedState) -> _NotFound:
         if observed.plan_input.targets.excludes(scope):
             text = (
                 f"region {scope.region} is in aws.exclude_regions; take it out there to have it "
-                "read, or let go of it with `cachemuster sweep --prune`"
+                "read, or remove its registrations with `cachemuster sweep --prune`"
             )
             return _NotFound(Reason.OUT_OF_SCOPE, text, evidence=True)
         text = (
             f"scope {scope} is no longer among the configured accounts and regions; configure it "
-            "again, or let go of it with `cachemuster sweep --prune`"
+            "again, or remove its registrations with `cachemuster sweep --prune`"
         )
         return _NotFound(Reason.OUT_OF_SCOPE, text, evidence=True)
     return _why_by_result(owned, result_for(scope, observed.results))
@@ -135,14 +135,14 @@ def conflict_items(
 def _surplus(counted: Owned) -> str:
     return (
         f"{counted.database.name} is registered for the same cache and counts; "
-        "remove this one by hand if nothing needs it"
+        "remove this one manually if nothing needs it"
     )
 
 
 def _old_half(counted: Owned) -> str:
     return (
         f"{counted.database.name} is its new name and counts; this one is removed once its cache "
-        "can be judged, or remove it by hand"
+        "can be judged, or remove it manually"
     )
 
 
@@ -163,7 +163,7 @@ def _duplicate(owned: Owned, text: str) -> Item:
 def _mismatched(database: Database) -> Item:
     text = (
         f"its labels say that it is ours, but {ARN_LABEL} and spec.aws do not agree; "
-        "it is never written to. Mend or remove it by hand"
+        "it is never written to. Fix or remove it manually"
     )
     return Item(
         scope=_said_scope(database),

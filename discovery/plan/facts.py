@@ -127,11 +127,11 @@ def _tags(
     if cache.tags is not UNKNOWN:
         return cache.tags.values, ()
     if live is not None and before is not None and before.tags is not None:
-        return before.tags.values, (_tags_note(f"those of {_when(before.tags)} stand in"),)
+        return before.tags.values, (_tags_note(f"those of {_when(before.tags)} are used"),)
     if usable is None:
         return UNKNOWN, (_tags_note("nothing is decided about it until they are read"),)
     theirs = {key: value for key, value in usable.labels.items() if not is_reserved(key)}
-    return theirs, (_tags_note("the labels of the registration stand in"),)
+    return theirs, (_tags_note("the labels of the registration are used"),)
 
 
 def _vpc(
@@ -140,7 +140,7 @@ def _vpc(
     if cache.vpc_id is not UNKNOWN:
         return cache.vpc_id, False, ()
     text = "the cache's subnets could not be read; {}. Allow ec2:DescribeSubnets"
-    last = (_subnets_note(text.format("the last VPC stands in")),)
+    last = (_subnets_note(text.format("the last VPC is used")),)
     if before is not None and before.vpc_known:
         return before.vpc_id, False, last
     if live is not None and "vpc-id" in live.labels:

@@ -107,6 +107,6 @@ def _taken(holder: Database, owner: CacheArn | NotOurs) -> str:
     whose = {
         NotOurs.FOREIGN: "not cachemuster's; `cachemuster adopt` takes it over",
         NotOurs.OTHER_GROUP: f"another cachemuster group's, never to be written to; {_RENAME}",
-        NotOurs.IDENTITY_MISMATCH: "marked as ours but disagrees with itself; remove it by hand",
+        NotOurs.IDENTITY_MISMATCH: "marked as ours but disagrees with itself; remove it manually",
     }
     return f"a database named {holder.name} exists and is {whose[owner]}"

@@ -110,12 +110,13 @@ def _gone(observed: ObservedState) -> tuple[Arn, ...]:
     What a shard knew of an account is stale when the account comes back: the registration itself
     then says more.
     """
-    part = observed.plan_input.targets.part
+    scope_filter = observed.plan_input.targets.scope_filter
     kept = observed.arns_found | observed.registry.ours.keys()
     return tuple(
         arn
         for arn, cache in observed.plan_input.state.caches.items()
-        if part.other_shard(cache.scope) or (arn not in kept and is_decided(cache.scope, observed))
+        if scope_filter.other_shard(cache.scope)
+        or (arn not in kept and is_decided(cache.scope, observed))
     )
 
 
@@ -129,7 +130,7 @@ def _forgotten(observed: ObservedState, items: tuple[Item, ...]) -> tuple[Resour
     one whose cache is to be registered by another name, until that is done: who does it looks for
     the remembered one first.
     """
-    part = observed.plan_input.targets.part
+    scope_filter = observed.plan_input.targets.scope_filter
     registry = observed.registry
     registered = (*registry.ours.values(), *registry.duplicates, *registry.half_renamed.values())
     kept = {owned.database.name for owned in registered}
@@ -146,7 +147,7 @@ def _forgotten(observed: ObservedState, items: tuple[Item, ...]) -> tuple[Resour
         for name, cache in parsed.items()
         if cache is not None
         and (
-            part.other_shard(cache.scope)
+            scope_filter.other_shard(cache.scope)
             or (name not in kept and is_decided(cache.scope, observed))
         )
     )
@@ -163,12 +164,12 @@ def _inherited(
     What it removed and a list that lags still shows is none, until it is wanted again.
     """
     written = {item.arn for item in items if item.applied}
-    part = observed.plan_input.targets.part
+    scope_filter = observed.plan_input.targets.scope_filter
     for arn, owned in observed.registry.ours.items():
         live, provenance = owned.database, owned.provenance
         is_known = arn in written or provenance.is_known
         is_late = provenance.is_listed_late and live.name not in matched
-        if not is_known and not is_late and not part.other_shard(owned.cache.scope):
+        if not is_known and not is_late and not scope_filter.other_shard(owned.cache.scope):
             yield Registration(
                 name=live.name,
                 arn=arn,
@@ -205,10 +206,10 @@ def _tags_were_read(found: ObservedCache, state: RememberedState) -> bool:
 
 
 def _misses(items: tuple[Item, ...], observed: ObservedState) -> Iterator[PendingRemoval]:
-    state, part = observed.plan_input.state, observed.plan_input.targets.part
+    state, scope_filter = observed.plan_input.state, observed.plan_input.targets.scope_filter
     recreated = {found.arn for found in observed.found if found.facts.recreated}
     for item in items:
-        if item.live is None or item.arn is None or part.other_shard(item.scope):
+        if item.live is None or item.arn is None or scope_filter.other_shard(item.scope):
             continue
         if item.removal_reason is not None and item.missed is not None:
             if not (item.action is Action.DELETE and item.applied):
@@ -261,7 +262,7 @@ def _learned_nothing_of(
 ) -> bool:
     """True when this sweep learned nothing of the cache that wants the name."""
     cache = parse_cache_arn(taken.arn)
-    if cache is None or observed.plan_input.targets.part.other_shard(cache.scope):
+    if cache is None or observed.plan_input.targets.scope_filter.other_shard(cache.scope):
         return False
     if taken.arn in observed.arns_found:
         return taken.arn in undecided

@@ -73,7 +73,7 @@ def _not_ours_to_remove(removal: RemovalReason, rules: Rules) -> tuple[Action, R
     removed = removal.owned.provenance.restored
     if removed is not None:
         at = f"{removed.removed_at:%Y-%m-%d %H:%M:%S} UTC"
-        text = f"{removal.message}; removed here at {at}, and it stands again: {others}"
+        text = f"{removal.message}; removed here at {at}, and it exists again: {others}"
         return Action.CONFLICT, Reason.RESTORED, text
     if not removal.owned.provenance.is_inherited:
         return None

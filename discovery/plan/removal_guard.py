@@ -47,7 +47,7 @@ def guard_input(observed: ObservedState, window: timedelta) -> GuardInput:
     listed = {
         owned.database.name
         for owned in (*observed.registry.ours.values(), *observed.registry.duplicates)
-        if plan_input.targets.part.guard_filter.covers(owned.cache.scope)
+        if plan_input.targets.scope_filter.guard_filter.covers(owned.cache.scope)
     }
     lacking = remembered - {database.name for database in plan_input.listed}
     return GuardInput(
@@ -66,7 +66,7 @@ def _caches_seen(plan_input: PlanInput) -> int:
     """
     complete = [result for result in plan_input.results if isinstance(result, Complete)]
     seen = sum(len(result.caches) for result in complete)
-    if not plan_input.targets.part.from_event:
+    if not plan_input.targets.scope_filter.from_event:
         return seen
     scanned = {result.scope for result in complete}
     remembered = plan_input.state.caches.values()
@@ -74,11 +74,12 @@ def _caches_seen(plan_input: PlanInput) -> int:
 
 
 def _remembered_names(plan_input: PlanInput) -> set[ResourceName]:
-    part = plan_input.targets.part.guard_filter
+    scope_filter = plan_input.targets.scope_filter.guard_filter
     return {
         name
         for name, registration in plan_input.state.registrations.items()
-        if (parsed := parse_cache_arn(registration.arn)) is None or part.covers(parsed.scope)
+        if (parsed := parse_cache_arn(registration.arn)) is None
+        or scope_filter.covers(parsed.scope)
     }
 
 

@@ -38,14 +38,16 @@ def scopes_forgotten(
     another shard has taken over. One with remembered caches stays: it says when they were last
     seen.
     """
-    part = targets.part
-    occupied = {each.scope for each in state.caches.values() if not part.other_shard(each.scope)}
+    scope_filter = targets.scope_filter
+    occupied = {
+        each.scope for each in state.caches.values() if not scope_filter.other_shard(each.scope)
+    }
     return tuple(
         scope
         for scope in state.scopes
         if scope not in results
         and scope not in occupied
-        and (part.other_shard(scope) or _is_over(scope, targets))
+        and (scope_filter.other_shard(scope) or _is_over(scope, targets))
     )
 
 
@@ -99,7 +101,7 @@ def seen_caches(
     return tuple(
         remembered_cache(each, None, state, started_at)
         for each in facts
-        if not (each.recreated or each.missing or each.cache.nonsense)
+        if not (each.recreated or each.missing or each.cache.malformed)
     )
 
 

@@ -56,7 +56,7 @@ class Targets:
 
     accounts: Mapping[AccountId, RegionList]
     accounts_complete: bool
-    part: ScopeFilter = ScopeFilter()
+    scope_filter: ScopeFilter = ScopeFilter()
 
     @property
     def scopes(self) -> tuple[Scope, ...]:
@@ -67,12 +67,14 @@ class Targets:
             for region in regions.listed
         )
         return tuple(
-            sorted((scope for scope in known if self.part.covers(scope)), key=lambda s: s.key)
+            sorted(
+                (scope for scope in known if self.scope_filter.covers(scope)), key=lambda s: s.key
+            )
         )
 
     def membership(self, scope: Scope) -> ScopeMembership:
         """Tell whether a scope is in this run, out of configuration, or not known to be either."""
-        if not self.part.covers(scope):
+        if not self.scope_filter.covers(scope):
             return ScopeMembership.NOT_IN_RUN
         regions = self.accounts.get(scope.account_id)
         if regions is None:
@@ -96,7 +98,7 @@ class Targets:
         An event from there is evidence that it has been, since its account's list was read.
         """
         regions = self.accounts.get(scope.account_id)
-        if regions is None or scope.region is None or not self.part.covers(scope):
+        if regions is None or scope.region is None or not self.scope_filter.covers(scope):
             return False
         return regions.may_be_new(scope.region)
 
@@ -135,7 +137,9 @@ def check_named_scopes(
     Raises: NoSuchScope.
     """
     held = frozenset(registered)
-    unknown = [each for each in targets.part.only if not _fits(each, targets, scanned, held)]
+    unknown = [
+        each for each in targets.scope_filter.only if not _fits(each, targets, scanned, held)
+    ]
     if unknown:
         lines = (*(_about(scope, targets) for scope in unknown), "Nothing was written.")
         raise NoSuchScope("\n".join(lines))
@@ -144,8 +148,8 @@ def check_named_scopes(
 def _fits(
     scope: Scope, targets: Targets, scanned: Collection[Scope], held: frozenset[Scope]
 ) -> bool:
-    part = ScopeFilter(only=(scope,))
-    if scope in scanned or any(part.covers(each) for each in held):
+    scope_filter = ScopeFilter(only=(scope,))
+    if scope in scanned or any(scope_filter.covers(each) for each in held):
         return True
     return targets.membership(scope) is not ScopeMembership.OUT_OF_SCOPE
 

@@ -34,7 +34,7 @@ _Dumper.add_representer(str, _text)
 def write_resources(databases: Iterable[Database], stream: TextIO) -> None:
     """Write one YAML document for each resource, by name.
 
-    Connect external ids stand there in clear: the resource does not work without.
+    Connect external ids are there in clear: the resource does not work without.
     """
     write_documents((one.document() for one in sorted(databases, key=lambda one: one.name)), stream)
 

@@ -113,7 +113,7 @@ def manual_commands(
     remarks = [*_commands(database, replaces=replaces)]
     if unseen:
         remarks += [
-            "What stands there could not be read. Look at it before, with `tctl get db`: settings",
+            "What is there could not be read. Look at it before, with `tctl get db`: settings",
             "of its own are lost, and if its label teleport.dev/origin is another, `tctl rm` it.",
         ]
     if secret and verb == "adopt":
@@ -126,7 +126,7 @@ def manual_commands(
 
 
 def _commands(database: Database, *, replaces: bool) -> Iterator[str]:
-    yield "The identity in use may not do this; --identity-file names another. By hand:"
+    yield "The identity in use may not do this; --identity-file names another. Manually:"
     if replaces:
         yield f"  tctl rm {shlex.quote(f'db/{database.name}')}"
     yield "  tctl create -f FILE    # these lines, in a file"

@@ -36,10 +36,10 @@ async def listen(
     while True:
         try:
             messages = await queue.receive()
-        except AwsCallFailed as error:
+        except AwsCallFailed as failed:
             failures += 1
             if failures == 1:
-                log.warning("events.unreadable", why=error.fault.message)
+                log.warning("events.unreadable", why=failed.error.message)
             await sleep(_pause_s(failures))
             continue
         if failures:

@@ -147,7 +147,7 @@ REGISTRATIONS: Final = _gauge(
 OF_ANOTHER_AGENT: Final = _gauge(
     "registrations_of_another_agent",
     "registrations of our group that another agent seems to look after, in the last finished "
-    "sweep: `INHERITED` ones that nothing here matches, and `RESTORED` ones that stand again "
+    "sweep: `INHERITED` ones that nothing here matches, and `RESTORED` ones that exist again "
     "after their removal here",
 )
 REMOVALS: Final = _gauge(

@@ -193,8 +193,8 @@ class Rescans:
             return
         try:
             left = await self.queue.delete(every)
-        except AwsCallFailed as error:
-            log.warning("events.not_deleted", count=len(every), why=error.fault.message)
+        except AwsCallFailed as failed:
+            log.warning("events.not_deleted", count=len(every), why=failed.error.message)
             return
         if left:
             why = "they are delivered again, without effect"

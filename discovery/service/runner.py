@@ -86,7 +86,7 @@ class SweepRunner:
         """
         async with self.connections.hold() as current:
             request = SweepRequest(
-                part=ScopeFilter(shard=self.shard),
+                scope_filter=ScopeFilter(shard=self.shard),
                 use_backoff=not self.ignore_backoff,
                 refresh_regions=current is not self._last_connections,
                 scan_deadline=current.config.service.sweep_timeout,
@@ -109,7 +109,7 @@ class SweepRunner:
         """
         async with self.connections.hold() as current:
             request = SweepRequest(
-                part=ScopeFilter(only=tuple(scopes), shard=self.shard, from_event=True),
+                scope_filter=ScopeFilter(only=tuple(scopes), shard=self.shard, from_event=True),
                 changed_caches=changed_caches,
                 refresh_users=True,
                 scan_deadline=current.config.service.sweep_timeout,

@@ -19,8 +19,9 @@ from discovery.model.codes import Action
 from discovery.model.values import Clock, ItemError, ResourceName
 from discovery.plan.item import Item
 from discovery.sweep.breaker import Breaker
-from discovery.sweep.write import Writer, intent_kind
+from discovery.sweep.write import Writer
 from discovery.sweep.write_result import WriteResult, failed
+from discovery.sweep.write_strategy import SweepStrategy, WriteStrategy, intent_kind
 from state.errors import StateError
 from state.group_commit import GroupCommit
 from state.journal import IntentClosure
@@ -62,7 +63,7 @@ async def apply(
     sleep: Sleep = asyncio.sleep,
     on_write: Callable[[], None] = lambda: None,
     known_failures: Mapping[ResourceName, str] = MappingProxyType({}),
-    writer: Callable[[ControlPlane, str, Sleep], Writer] = Writer,
+    strategy: WriteStrategy | None = None,
     stopping: bool = False,
 ) -> tuple[Item, ...]:
     """Carry out every item that writes, and return all items in order with their outcomes.
@@ -70,6 +71,7 @@ async def apply(
     `applied` is True when the control plane is as planned, False with an `error` when a call
     failed; an item that turned out to be a conflict or blocked has that action, and `applied` None.
 
+    `strategy`: what is required of each resource; a sweep's, if None.
     `stopping`: the stop event was set already, so that nothing is attempted.
     `known_failures`: error codes of earlier sweeps' writes, which are not logged again. Cancelled,
     it finishes the writes in progress (within `LAST_WRITES_S`), marks the others `INTERRUPTED` and
@@ -78,13 +80,15 @@ async def apply(
     """
     items = tuple(items)
     breaker = Breaker(control_plane)
-    item_writer = writer(breaker, group, sleep)
-    item_writer.stopping = stopping
-    writing = [(index, item) for index, item in enumerate(items) if item_writer.is_due(item)]
+    strategy = strategy or SweepStrategy(group)
+    writer = Writer(breaker, group, strategy, sleep)
+    writer.stopping = stopping
+    writing = [(index, item) for index, item in enumerate(items) if strategy.is_due(item)]
     writing.sort(key=lambda pair: (_ORDER[intent_kind(pair[1])], pair[1].sort_key))
     applying = _Applying(
         _batched(journal),
-        item_writer,
+        writer,
+        strategy,
         breaker,
         sweep_id,
         clock,
@@ -102,6 +106,7 @@ class _Applying:
 
     journal: GroupCommit[Intent | IntentClosure, int]
     writer: Writer
+    strategy: WriteStrategy
     breaker: Breaker
     sweep_id: str
     clock: Clock
@@ -132,7 +137,7 @@ class _Applying:
 
     def outcome(self, index: int, item: Item) -> Item:
         """Return the item with its outcome; a write that was not completed has an error."""
-        if not self.writer.is_due(item):
+        if not self.strategy.is_due(item):
             return item
         if index in self.finished:
             return self.finished[index]
@@ -145,14 +150,14 @@ class _Applying:
             )
         if self.journal_error is not None:
             return _failed(item, "STATE", f"not attempted: {self.journal_error}")
-        text = f"stopped before it was attempted; {self.writer.if_unattempted}"
+        text = f"stopped before it was attempted; {self.strategy.if_unattempted}"
         return _failed(item, "INTERRUPTED", text)
 
     async def _worker(self) -> None:
         while self.waiting and not self.writer.stopping and self.journal_error is None:
             index, item = self.waiting.popleft()
             self.started.add(index)
-            async with self.breaker.trial(self.writer.kind_of(item)) as denied:
+            async with self.breaker.trial(self.strategy.kind_of(item)) as denied:
                 if denied is not None:
                     error = ItemError(denied.code, str(denied), denied.retryable)
                     self.finished[index] = failed(item, error)
@@ -165,7 +170,7 @@ class _Applying:
             self.on_write()
 
     def _unexpected(self, item: Item, error: Exception) -> Item:
-        self.writer.log_defect(item, error)
+        self.strategy.log_defect(item, error)
         return _failed(
             item,
             "INTERNAL",
@@ -176,7 +181,7 @@ class _Applying:
     def _log(self, item: Item) -> None:
         code = item.error.code if item.error is not None else item.reason.value
         is_known = item.name is not None and self.known_failures.get(item.name) == code
-        self.writer.log_result(item, self.sweep_id, is_known=is_known)
+        self.strategy.log_result(item, self.sweep_id, is_known=is_known)
 
     async def _carry_out(self, item: Item) -> Item:
         try:
@@ -202,7 +207,7 @@ class _Applying:
     def _intent(self, item: Item) -> Intent:
         if item.arn is None or item.name is None:
             raise ValueError("an item that writes has an ARN and a name")
-        kind = self.writer.kind_of(item)
+        kind = self.strategy.kind_of(item)
         return Intent(
             sweep_id=self.sweep_id,
             kind=kind,

@@ -78,10 +78,10 @@ class _Confirming:
         async with self._slots:
             try:
                 async with asyncio.timeout(limit) as deadline:
-                    account = await self._cloud.accounts.enter(arn.account_id)
+                    account = await self._cloud.accounts.authenticate(arn.account_id)
                     return await self._check(item, arn, account.session(arn.region))
-            except AwsCallFailed as error:
-                return _ConfirmationFailure(error.fault.message)
+            except AwsCallFailed as failed:
+                return _ConfirmationFailure(failed.error.message)
             except Unsigned:
                 raise
             except TimeoutError:

@@ -30,7 +30,7 @@ class SweepKind(StrEnum):
 class SweepRequest:
     """What one sweep is asked for, beyond the configuration."""
 
-    part: ScopeFilter = ScopeFilter()
+    scope_filter: ScopeFilter = ScopeFilter()
     allow_mass_removal: int | None = None
     prune: bool = False
     checksum: str | None = None

@@ -127,7 +127,7 @@ def _digest(run: SweepRun) -> str:
     A sweep over part of the scopes has not applied new rules to every registration, so they stay
     new until a whole one has.
     """
-    if not run.request.part.only:
+    if not run.request.scope_filter.only:
         return run.rules.matching_digest
     return run.state.matching_digest or ""
 

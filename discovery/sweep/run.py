@@ -88,6 +88,11 @@ class SweepRun:
         return self.state.pause_at(self.started_at)
 
     @property
+    def is_paused(self) -> bool:
+        """True for a sweep that a pause keeps from writing; an audit goes on as without one."""
+        return not self.dry_run and self.paused_until is not None
+
+    @property
     def plan_changed(self) -> bool:
         """True when `--checksum` names another plan than this run's."""
         return self.plan is not None and self.request.changes_plan(self.plan.checksum)
@@ -132,8 +137,8 @@ class SweepRun:
 
     def check_named_scopes(self, listed: tuple[Database, ...]) -> None:
         """Check that each scope that a person named with `--only` exists. Raises: NoSuchScope."""
-        part = self.request.part
-        if part.from_event or not part.only:
+        scope_filter = self.request.scope_filter
+        if scope_filter.from_event or not scope_filter.only:
             return
         owners = (owner_of(each, self.rules.group) for each in listed)
         ours = {each.scope for each in owners if isinstance(each, CacheArn)}

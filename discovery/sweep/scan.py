@@ -51,7 +51,7 @@ class Scan:
 async def scan(
     cloud: Cloud,
     *,
-    part: ScopeFilter,
+    scope_filter: ScopeFilter,
     state: RememberedState,
     changed_caches: frozenset[Arn] = frozenset(),
     users: bool = True,
@@ -62,14 +62,14 @@ async def scan(
     deadline: timedelta | None = None,
     on_progress: OnProgress | None = None,
 ) -> Scan:
-    """Scan every scope that `part` covers; one that could not be read becomes `Failed`.
+    """Scan every scope that `scope_filter` covers; one that could not be read becomes `Failed`.
 
     `at`: when tags and users count as read (None: now); one instant for the whole scan, so that a
     sweep that finds no change writes little to state. `deadline`: what was not read so long after
     the start is not in this run (R9). The rest is as in `SweepRequest`.
     Raises: nothing that AWS can cause.
     """
-    skips = use_backoff and not part.only
+    skips = use_backoff and not scope_filter.only
     waiting = backoffs(state.scopes.values(), cloud.clock()) if skips else {}
     query = ScopeQuery(
         tags=cloud.settings.read_tags,
@@ -80,7 +80,7 @@ async def scan(
         now=at or cloud.clock(),
     )
     scanning = _Scanning(
-        cloud, part, state, waiting, query, on_progress, refresh_regions=refresh_regions
+        cloud, scope_filter, state, waiting, query, on_progress, refresh_regions=refresh_regions
     )
     with collect_dates() as dates:
         await scanning.run(deadline)
@@ -99,7 +99,7 @@ class _Scanning:
     def __init__(
         self,
         cloud: Cloud,
-        part: ScopeFilter,
+        scope_filter: ScopeFilter,
         state: RememberedState,
         waiting: Mapping[Scope, Backoff],
         query: ScopeQuery,
@@ -109,7 +109,7 @@ class _Scanning:
     ) -> None:
         self.results: dict[Scope, Scanned] = {}
         self._cloud = cloud
-        self._part = part
+        self._scope_filter = scope_filter
         self._state = state
         self._registered = registered_regions(state)
         self._backoffs = waiting
@@ -118,7 +118,7 @@ class _Scanning:
         self._refresh_regions = refresh_regions
         self._enumerator = AccountEnumerator(
             cloud,
-            frozenset(scope.account_id for scope in part.only),
+            frozenset(scope.account_id for scope in scope_filter.only),
             start=self._start_account,
         )
         self._accounts: dict[AccountId, AccountRegions] = {}
@@ -133,7 +133,7 @@ class _Scanning:
         return Targets(
             accounts={account_id: each.known for account_id, each in self._accounts.items()},
             accounts_complete=self._enumerator.complete,
-            part=self._part,
+            scope_filter=self._scope_filter,
         )
 
     @property
@@ -165,7 +165,7 @@ class _Scanning:
         if not self._enumerator.has_ended:
             account_scopes.add(Scope(self._cloud.identity.account_id, None))
         for scope in sorted(account_scopes | self._known_scopes, key=lambda scope: scope.key):
-            if scope not in self.results and self._part.covers(scope):
+            if scope not in self.results and self._scope_filter.covers(scope):
                 self._add_result(builder.not_reached(scope, limit))
 
     async def _scan_all(self) -> None:
@@ -187,7 +187,7 @@ class _Scanning:
             fresh=self._refresh_regions,
         )
         self._accounts[account_id] = regions
-        if self._part.covers(Scope(account_id, None)):
+        if self._scope_filter.covers(Scope(account_id, None)):
             self._group.create_task(self._scan_account(account_id, regions))
 
     async def _scan_account(self, account_id: AccountId, regions: AccountRegions) -> None:
@@ -200,7 +200,9 @@ class _Scanning:
             if backoff.reason is not ScopeReason.REGIONS_UNREADABLE:
                 return
         async with self._slots:
-            account = await in_time_limit(self._cloud, self._cloud.accounts.enter(account_id))
+            account = await in_time_limit(
+                self._cloud, self._cloud.accounts.authenticate(account_id)
+            )
             if isinstance(account, AwsError):
                 self._add_result(builder.failed(account_scope, account, 0))
                 return
@@ -229,19 +231,19 @@ class _Scanning:
         enabled: EnabledRegions,
         builder: ScanResultBuilder,
     ) -> None:
-        fault = await in_time_limit(self._cloud, regions.resolve(enabled, builder.started_at))
-        if fault is not None:
-            unreadable = AwsError(ScopeReason.REGIONS_UNREADABLE, fault.message)
+        error = await in_time_limit(self._cloud, regions.resolve(enabled, builder.started_at))
+        if error is not None:
+            unreadable = AwsError(ScopeReason.REGIONS_UNREADABLE, error.message)
             self._add_result(builder.failed(account_scope, unreadable, enabled.requests))
 
     def _named_regions(self, account_id: AccountId) -> frozenset[Region]:
         """Return the regions of the account that `--only` or an event names."""
-        only = (each for each in self._part.only if each.account_id == account_id)
+        only = (each for each in self._scope_filter.only if each.account_id == account_id)
         return frozenset(each.region for each in only if each.region is not None)
 
     def _covered_scopes(self, account_id: AccountId, regions: Iterable[Region]) -> list[Scope]:
         scopes = (Scope(account_id, region) for region in regions)
-        return sorted(filter(self._part.covers, scopes), key=lambda scope: scope.key)
+        return sorted(filter(self._scope_filter.covers, scopes), key=lambda scope: scope.key)
 
     def _start_regions(
         self, account: Account, regions: AccountRegions, enabled: EnabledRegions

@@ -46,7 +46,7 @@ class ScanResultBuilder:
             reason=error.reason,
         )
 
-    def unlisted(self, scope: Scope, fault: AwsError, read: int, calls: int) -> Failed:
+    def unlisted(self, scope: Scope, error: AwsError, read: int, calls: int) -> Failed:
         """Build the result for an organization whose list of accounts ended early."""
         return Failed(
             scope=scope,
@@ -54,8 +54,8 @@ class ScanResultBuilder:
             duration_s=self._took_s(),
             calls=calls,
             message=f"the organization's accounts are not all known; the {read} that were listed "
-            f"are scanned, registrations of all others stay as they are: {fault.message}",
-            reason=fault.reason,
+            f"are scanned, registrations of all others stay as they are: {error.message}",
+            reason=error.reason,
         )
 
     def not_enabled(self, scope: Scope, calls: int) -> Skipped:
@@ -76,8 +76,8 @@ class ScanResultBuilder:
             started_at=self.started_at,
             message=f"not asked: it has failed {backoff.failures} times in a row since "
             f"{backoff.since:%Y-%m-%d %H:%M} UTC, last with {backoff.reason}. It is asked again "
-            f"after {backoff.until:%H:%M} UTC, and by a sweep started by hand at once. Nothing "
-            "registered there is removed or changed",
+            f"after {backoff.until:%H:%M} UTC, and at once by a sweep that is started manually. "
+            "Nothing registered there is removed or changed",
             reason=backoff.reason,
             notes=(
                 Note(

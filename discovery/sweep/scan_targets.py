@@ -27,8 +27,8 @@ async def in_time_limit(cloud: Cloud, work: Awaitable[Result]) -> Result | AwsEr
     try:
         async with asyncio.timeout(limit.total_seconds()) as deadline:
             return await work
-    except AwsCallFailed as error:
-        return error.fault
+    except AwsCallFailed as failed:
+        return failed.error
     except Unsigned:
         raise
     except TimeoutError:
@@ -83,11 +83,11 @@ class AccountEnumerator:
             builder = ScanResultBuilder(self._cloud.clock)
             session = self._accounts.organization_session(self._cloud.rate_limiter)
             before = len(self._started)
-            fault = await self._start_members(session, organization)
-            if fault is not None:
+            error = await self._start_members(session, organization)
+            if error is not None:
                 account_scope = Scope(self._cloud.identity.account_id, None)
                 read = len(self._started) - before
-                unlisted.append(builder.unlisted(account_scope, fault, read, session.requests))
+                unlisted.append(builder.unlisted(account_scope, error, read, session.requests))
         self.has_ended = True
         return unlisted
 

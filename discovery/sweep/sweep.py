@@ -59,7 +59,7 @@ async def scan_scopes(run: SweepRun) -> None:
     request, rules = run.request, run.rules
     scanning = scan(
         run.context.cloud,
-        part=request.part,
+        scope_filter=request.scope_filter,
         state=run.state,
         changed_caches=request.changed_caches,
         users=rules.asks_for_users,
@@ -90,9 +90,7 @@ async def finish_sweep(
                 store, run.state, current.databases, run.rules.group, run.context.clock()
             )
             run.state = check.reset_if_rebound(closed)
-            plan = await plan_changes(run, current, control_plane)
-            if not run.plan_changed and run.paused_until is None:
-                await confirm_changes(run, plan)
+            if await plan_and_confirm(run, current, control_plane):
                 await apply_changes(run, control_plane, store)
     return await record(run, check.identity, store)
 
@@ -105,10 +103,24 @@ async def finish_audit(run: SweepRun, check: IdentityCheck, control_plane: Reade
             run.state = preview_closed_intents(
                 run.state, current.databases, run.rules.group, run.context.clock()
             )
-            plan = await plan_changes(run, current, control_plane)
-            if not run.plan_changed:
-                await confirm_changes(run, plan)
+            await plan_and_confirm(run, current, control_plane)
     return report_of(run)
+
+
+async def plan_and_confirm(run: SweepRun, current: CurrentState, control_plane: Reader) -> bool:
+    """Plan, and hold each removal and rename that AWS does not confirm at this moment (R3).
+
+    Returns: whether a sweep may apply the plan; if it may not, nothing is confirmed.
+    """
+    plan = await plan_changes(run, current, control_plane)
+    if run.plan_changed or run.is_paused:
+        return False
+    cloud, rules = run.context.cloud, run.rules
+    confirming = confirm_removals(
+        plan.items, cloud, recheck=recheck(plan, rules), rename_holds=rename_check(plan, rules)
+    )
+    run.items = await run_or_stop(run.context.stop, confirming)
+    return True
 
 
 async def plan_changes(run: SweepRun, current: CurrentState, control_plane: Reader) -> Plan:
@@ -118,17 +130,6 @@ async def plan_changes(run: SweepRun, current: CurrentState, control_plane: Read
     run.plan = plan = await run_or_stop(run.context.stop, checking)
     run.items = plan.items
     return plan
-
-
-async def confirm_changes(run: SweepRun, plan: Plan) -> None:
-    """Hold each removal and rename whose reason AWS does not confirm at this moment (R3)."""
-    confirming = confirm_removals(
-        plan.items,
-        run.context.cloud,
-        recheck=recheck(plan, run.rules),
-        rename_holds=rename_check(plan, run.rules),
-    )
-    run.items = await run_or_stop(run.context.stop, confirming)
 
 
 async def apply_changes(run: SweepRun, control_plane: ControlPlane, store: Store) -> None:

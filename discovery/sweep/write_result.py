@@ -145,7 +145,7 @@ def no_longer_visible(item: Item, name: ResourceName, cause: Denied) -> WriteAbo
 def restored_unlisted(item: Item, name: ResourceName, group: str) -> WriteAborted:
     """Return the result of a removal of what somebody registered again after ours."""
     text = (
-        f"{name} was removed here and stands again, which the list did not show: "
+        f"{name} was removed here and exists again, which the list did not show: "
         f"another agent may be at work in group {group}. It was left alone"
     )
     return conflict(item, Reason.RESTORED, text)
@@ -191,7 +191,7 @@ def not_replaced(item: Item, code: str) -> WriteAborted:
     """Return the result of a replacement not begun because creations fail at the moment."""
     error = ItemError(
         code,
-        f"{item.name} stands as it was: to change its origin it is removed and registered anew, "
+        f"{item.name} is unchanged: to change its origin it is removed and registered anew, "
         f"and the last registration of this sweep failed ({code}). The next sweep tries again",
         retryable=True,
     )

@@ -84,7 +84,7 @@ def _scope(place: int, calm: bool) -> Scanned:
         return Failed(scope=scope, started_at=AT, reason=ScopeReason.DENIED, message=shown)
     if not calm and place % 13 == 7:
         return Skipped(scope=scope, started_at=AT, reason=ScopeReason.REGION_NOT_ENABLED)
-    partly = "the tagging API was throttled; last known tags stand in"
+    partly = "the tagging API was throttled; last known tags are used"
     found = tuple(_cache(f"cache-{one}", scope) for one in range(_A_SCOPE))
     message = partly if not calm and place % 19 == 5 else ""
     return Complete(scope=scope, started_at=AT, caches=found, message=message)

@@ -39,7 +39,9 @@ async def discovered(file: Path) -> int:
         async def fetch(account_id: AccountId, region: Region) -> int:
             async with slots:
                 if account_id not in entered:  # a role is assumed once, whatever the regions
-                    entered[account_id] = asyncio.ensure_future(cloud.accounts.enter(account_id))
+                    entered[account_id] = asyncio.ensure_future(
+                        cloud.accounts.authenticate(account_id)
+                    )
                 account = await entered[account_id]
                 return await _fetched(account.session(region))
 

@@ -105,6 +105,11 @@ def test_each_package_says_that_it_is_typed() -> None:
         assert (ROOT / package / "py.typed").is_file()
 
 
+def test_contributing_names_the_floor_of_coverage() -> None:
+    floor = PYPROJECT["tool"]["coverage"]["report"]["fail_under"]
+    assert f"which may not fall below {floor} % |" in PAGES["CONTRIBUTING.md"]
+
+
 def test_coverage_is_measured_of_the_three_packages() -> None:
     assert set(PYPROJECT["tool"]["coverage"]["run"]["source"]) == set(
         PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]

@@ -12,8 +12,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
-import botocore.session
-from botocore.loaders import create_loader
 from botocore.retries.quota import RetryQuota
 from botocore.retries.standard import ExponentialBackoff
 
@@ -40,13 +38,13 @@ from discovery.sandbox.teleport.faults import Fault as TeleportFault
 from discovery.sandbox.teleport.roles import Role, bot_role
 from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport
 from discovery.sweep.scan import Scan, scan
-from tests.faults.observation import CURRENT
+from tests.faults.observation import current
 from tests.faults.settings import FRANKFURT, GROUP, HUB, MEMBER, REGIONS, ROLE, THIRD
 from tests.faults.sim_clock import SimClock
+from tests.sdk_cache import keep_what_the_sdk_reads
 
 KEY_ID, SECRET = "AKIAEXAMPLEEXAMPLE00", "the-same-in-every-run-000000000000000000"
 BOT = bot_role(GROUP)
-_LOADER = create_loader()
 
 
 class Calls(CallLog):
@@ -142,6 +140,7 @@ class Environment:
 @asynccontextmanager
 async def opened() -> AsyncIterator[Environment]:
     """Servers listen and clients are made; nobody waits before trying again."""
+    keep_what_the_sdk_reads()
     clock = SimClock()
     aws = Simulations(make_world(clock))
     teleport = SimulatedTeleport(Cluster(clock=clock.world))
@@ -196,7 +195,6 @@ def _patched(url: str, clock: SimClock) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(patch.dict(os.environ, {**own, **environment}, clear=True))
         for place, name, replacement in (
-            (botocore.session, "create_loader", lambda _: _LOADER),
             (ExponentialBackoff, "delay_amount", lambda _self, _context: 0),
             (RetryQuota, "acquire", lambda _self, _cost: True),  # not used up by earlier runs
             (discovery.sweep.sweep, "scan", _observed_scan),
@@ -207,7 +205,7 @@ def _patched(url: str, clock: SimClock) -> Iterator[None]:
 
 async def _observed_scan(cloud: Cloud, **asked: Any) -> Scan:
     """Scan, and show the checker the world before and after."""
-    observation = CURRENT.get()
+    observation = current()
     before = observation.take_snapshot(observation)
     found = await scan(cloud, **asked)
     observation.scanned(observation, before, found)

@@ -17,7 +17,7 @@ from discovery.sandbox.aws.calls import Call
 from discovery.sandbox.aws.world import World
 from discovery.sweep.scan import Scan
 from tests.faults.expected_state import caches, owner_of, scope_of
-from tests.faults.observation import CURRENT, Observation, Snapshot, StateLifetime, rows
+from tests.faults.observation import Observation, Snapshot, StateLifetime, current, rows
 from tests.faults.registries import Registry, Resource
 from tests.faults.settings import may_take
 from tests.faults.sim_clock import SimClock
@@ -146,7 +146,7 @@ class InvariantChecker:
 
     def listed(self, found: tuple[Database, ...]) -> None:
         """The agent has read the list; it plans now."""
-        observation = CURRENT.get()
+        observation = current()
         self.current = observation
         observation.began_at_call = self.calls
         observation.planned_at = self.clock.agent()

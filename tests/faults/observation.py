@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
-from contextlib import closing
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -146,7 +147,27 @@ class Observation:
         return self.after.created_at.get(arn) if self.after is not None else None
 
 
-CURRENT: ContextVar[Observation] = ContextVar("observation")
+_CURRENT: ContextVar[weakref.ref[Observation]] = ContextVar("observation")
+"""Weak: a connection keeps the context of the task that opened it for as long as it is open, and
+later runs use it too. The run must not stay with it, nor what its scan found."""
+
+
+@contextmanager
+def observing(observation: Observation) -> Iterator[None]:
+    """Make the run the current one of this task, and of those that it starts."""
+    token = _CURRENT.set(weakref.ref(observation))
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
+
+
+def current() -> Observation:
+    """The run that this task belongs to. Raises: LookupError, when it has ended."""
+    observation = _CURRENT.get()()
+    if observation is None:
+        raise LookupError("the run that this task belongs to has ended")
+    return observation
 
 
 def rows(state: Path, query: str, *values: object) -> list[tuple[object, ...]]:

@@ -28,7 +28,7 @@ from state.store import Store, load_state
 from tests.faults.environment import Environment
 from tests.faults.faulty_control_plane import Break, FaultyControlPlane
 from tests.faults.invariants import InvariantChecker
-from tests.faults.observation import CURRENT, Observation, StateLifetime
+from tests.faults.observation import Observation, StateLifetime, observing
 from tests.faults.registries import Registry
 from tests.faults.settings import Settings
 
@@ -114,13 +114,12 @@ class Process:
     async def run(self, command: AgentCommand) -> Report | None:
         """Execute a command. None when it was stopped before it had a report."""
         observation = self._observe(command)
-        token = CURRENT.set(observation)
         self.checker.open.append(observation)
         report = None
         try:
-            report = await self._execute(command)
+            with observing(observation):
+                report = await self._execute(command)
         finally:
-            CURRENT.reset(token)
             self.checker.close(observation, report)
         return report
 
@@ -172,8 +171,10 @@ class Process:
             )
 
     def _request(self, command: AgentCommand) -> SweepRequest:
-        part = ScopeFilter(only=command.scopes, shard=self.shard)
-        return SweepRequest(part=part, allow_mass_removal=command.allow, prune=command.prune)
+        scope_filter = ScopeFilter(only=command.scopes, shard=self.shard)
+        return SweepRequest(
+            scope_filter=scope_filter, allow_mass_removal=command.allow, prune=command.prune
+        )
 
     async def _service(self) -> SweepRunner:
         if self._runner is None:

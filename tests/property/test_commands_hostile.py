@@ -118,7 +118,7 @@ def _status(text: str) -> Status:
         ),
         last_sweep=record_of(1),
     )
-    names = {SCOPE.account_id: text}
+    names = {str(SCOPE.account_id): text}
     return Status(state=state, path=Path("/state.db"), now=NOW, account_names=names)
 
 

@@ -33,6 +33,7 @@ from discovery.plan.plan import Plan, make_plan
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter, Targets
 from discovery.sweep.write import Writer
+from discovery.sweep.write_strategy import SweepStrategy
 from matchers.regions import RegionList
 from state.records import RememberedState
 from tests.support.pure_cloud import (
@@ -62,7 +63,7 @@ def targets_of(shard: Shard | None) -> Targets:
     return Targets(
         accounts={each: RegionList(frozenset(REGIONS[:1]), complete=True) for each in ACCOUNTS},
         accounts_complete=True,
-        part=ScopeFilter(shard=shard),
+        scope_filter=ScopeFilter(shard=shard),
     )
 
 
@@ -210,7 +211,7 @@ class Process:
     async def _carried_out(self, item: Item, cloud: Cloud, plane: SimulatedControlPlane) -> Item:
         if not item.action.writes or (item.reason is Reason.ABSENT and cloud.holds(item.arn)):
             return item  # the proof of R3 keeps it
-        return (await Writer(plane, GROUP, asyncio.sleep).write(item)).item
+        return (await Writer(plane, GROUP, SweepStrategy(GROUP), asyncio.sleep).write(item)).item
 
 
 @st.composite

@@ -226,7 +226,7 @@ everything = st.builds(
     Targets,
     accounts=st.dictionaries(st.sampled_from(ACCOUNTS), region_lists()),
     accounts_complete=st.booleans(),
-    part=parts,
+    scope_filter=parts,
 )
 
 
@@ -235,11 +235,11 @@ def test_out_of_scope_needs_lists_read_to_their_end(targets: Targets, scope: Sco
     standing = targets.membership(scope)
     regions = targets.accounts.get(scope.account_id)
     if standing is ScopeMembership.OUT_OF_SCOPE:
-        assert targets.part.covers(scope)
+        assert targets.scope_filter.covers(scope)
         is_known = regions.complete if regions is not None else targets.accounts_complete
         assert is_known or targets.excludes(scope), "an exclusion needs no list"
         assert scope not in targets.scopes
-    assert (standing is ScopeMembership.NOT_IN_RUN) is (not targets.part.covers(scope))
+    assert (standing is ScopeMembership.NOT_IN_RUN) is (not targets.scope_filter.covers(scope))
     if standing is ScopeMembership.TARGETS_UNKNOWN:
         assert not (regions.complete if regions is not None else targets.accounts_complete)
     if scope in targets.scopes:
@@ -257,13 +257,15 @@ def test_what_is_excluded_is_never_scanned_and_no_event_brings_it_back(
         )
         assert not targets.may_be_new(scope)
     if targets.may_be_new(scope):
-        assert targets.part.covers(scope)
+        assert targets.scope_filter.covers(scope)
 
 
 @given(everything, scopes)
 def test_a_list_that_was_cut_short_only_ever_holds_back(targets: Targets, scope: Scope) -> None:
     """Knowing less never makes a removal of what was none."""
-    cut = Targets(accounts=targets.accounts, accounts_complete=False, part=targets.part)
+    cut = Targets(
+        accounts=targets.accounts, accounts_complete=False, scope_filter=targets.scope_filter
+    )
     before, after = targets.membership(scope), cut.membership(scope)
     assert after is before or (before, after) == (
         ScopeMembership.OUT_OF_SCOPE,

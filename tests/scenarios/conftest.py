@@ -1,4 +1,4 @@
-"""One cloud for each story; the SDK without its pauses; a clock that the story moves."""
+"""One simulated cloud for each test; the SDK without its pauses; a clock that the test moves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import aiobotocore.httpsession
 import pytest
 from botocore.retries.standard import ExponentialBackoff
 
-from tests.support.fenced_scenario import FencedTale, fenced_in
+from tests.support.fenced_scenario import FencedScenario, fenced_in
 from tests.support.scenario import Scenario, scenario_in
 
 
@@ -27,7 +27,7 @@ _TRUST = _NoCertificates(ssl.PROTOCOL_TLS_CLIENT)
 @pytest.fixture
 def quick_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
     # The SDK reads the machine's certificates anew for every command, and waits before it tries
-    # again. No story is about this, and it takes time.
+    # again. No test here is about this, and it takes time.
     monkeypatch.setattr(aiobotocore.httpsession, "create_urllib3_context", lambda **_: _TRUST)
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda _self, _context: 0)
 
@@ -47,8 +47,8 @@ def fenced(
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[FencedTale]:
-    """A tale in a cluster, whose bot sees only what is its own."""
+) -> Iterator[FencedScenario]:
+    """A scenario with a cluster whose bot sees only its own databases."""
     with fenced_in(tmp_path, tmp_path_factory.mktemp("badges")) as made:
         _set_clock(made, monkeypatch)
         yield made

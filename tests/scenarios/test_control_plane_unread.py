@@ -8,7 +8,7 @@ from discovery.plan.item import checksum_of
 from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.teleport.faults import Effect as TeleportEffect
 from discovery.sandbox.teleport.faults import Fault as TeleportFault
-from tests.support.fenced_scenario import FencedTale
+from tests.support.fenced_scenario import FencedScenario
 from tests.support.scenario import LISTING, VIRGINIA, RunOutput, Scenario
 
 UNREAD = "held/REGISTRY_UNREAD"
@@ -22,7 +22,7 @@ def three(scenario: Scenario) -> None:
     scenario.cache("unwanted", tags={"teleport": "off"})
 
 
-def down(scenario: FencedTale, method: str = "ListDatabases") -> None:
+def down(scenario: FencedScenario, method: str = "ListDatabases") -> None:
     effect = TeleportEffect.ERROR
     scenario.teleport.faults.add(TeleportFault(effect=effect, status="INTERNAL", method=method))
 
@@ -41,7 +41,7 @@ def holds_awss_half(reported: RunOutput) -> None:
 @pytest.mark.parametrize("method", ["Ping", "ListDatabases"])
 @pytest.mark.parametrize("command", ["audit", "sweep"])
 def test_a_control_plane_that_does_not_answer_loses_nothing_of_awss_half(
-    fenced: FencedTale, method: str, command: str
+    fenced: FencedScenario, method: str, command: str
 ) -> None:
     three(fenced)
     down(fenced, method)
@@ -51,7 +51,7 @@ def test_a_control_plane_that_does_not_answer_loses_nothing_of_awss_half(
     assert fenced.registry == {}
 
 
-def test_the_findings_are_printed_for_people_all_the_same(fenced: FencedTale) -> None:
+def test_the_findings_are_printed_for_people_all_the_same(fenced: FencedScenario) -> None:
     three(fenced)
     down(fenced)
     for form in ("table", "markdown", "html"):
@@ -63,7 +63,7 @@ def test_the_findings_are_printed_for_people_all_the_same(fenced: FencedTale) ->
 
 
 @pytest.mark.slow
-def test_no_miss_counts_while_nothing_is_read(fenced: FencedTale) -> None:
+def test_no_miss_counts_while_nothing_is_read(fenced: FencedScenario) -> None:
     three(fenced)
     fenced.sweep()
     fenced.gone("shut")
@@ -80,7 +80,7 @@ def test_no_miss_counts_while_nothing_is_read(fenced: FencedTale) -> None:
     assert fenced.audit().verdicts["shut"] == "delete/ABSENT"
 
 
-def test_aws_alone_is_asked_for_and_no_cluster_hears_of_it(fenced: FencedTale) -> None:
+def test_aws_alone_is_asked_for_and_no_cluster_is_called(fenced: FencedScenario) -> None:
     three(fenced)
     down(fenced, "*")
     fenced.teleport.calls.clear()
@@ -94,34 +94,34 @@ def test_aws_alone_is_asked_for_and_no_cluster_hears_of_it(fenced: FencedTale) -
     assert not list(fenced.teleport.calls.handshakes)
 
 
-def test_aws_alone_keeps_the_exit_code_of_a_scope_that_fails(fenced: FencedTale) -> None:
+def test_aws_alone_keeps_the_exit_code_of_a_scope_that_fails(fenced: FencedScenario) -> None:
     three(fenced)
     fenced.fault(Effect.DENIED, **LISTING)
     reported = fenced.audit("--no-control-plane", "--fail-on", "blocker", exits=3)
     assert reported.verdicts == {}
 
 
-def test_aws_alone_is_not_asked_for_what_nobody_configured(fenced: FencedTale) -> None:
+def test_aws_alone_is_not_asked_for_what_nobody_configured(fenced: FencedScenario) -> None:
     three(fenced)
     run = fenced.run("audit", "--no-control-plane", "--only", "999999999999")
     assert (run.code, run.out) == (64, "")
 
 
-def test_no_identity_is_needed_to_ask_aws_alone(fenced: FencedTale) -> None:
+def test_no_identity_is_needed_to_ask_aws_alone(fenced: FencedScenario) -> None:
     three(fenced)
     (fenced.badges / "identity").unlink()
     fenced.audit("--no-control-plane")
     holds_awss_half(fenced.audit(exits=1))
 
 
-def test_what_is_blocked_says_so_although_nothing_is_known_of_it(fenced: FencedTale) -> None:
+def test_what_is_blocked_says_so_although_nothing_is_known_of_it(fenced: FencedScenario) -> None:
     fenced.cache("odd", tags={"TeleportDatabaseName": "no legal name"})
     reported = fenced.audit("--no-control-plane")
     assert reported.verdicts == {"odd": UNREAD}
     assert "NAME_INVALID: 'no legal name'" in reported.item("odd")["message"]
 
 
-def test_a_state_of_something_else_is_no_memory_to_tell_from(fenced: FencedTale) -> None:
+def test_a_state_of_something_else_is_not_compared_with(fenced: FencedScenario) -> None:
     three(fenced)
     fenced.sweep()
     fenced.configure(group="staging")

@@ -1,4 +1,4 @@
-"""Trouble with the agent's own credentials, told by the real command in a process of its own."""
+"""Trouble with the agent's own credentials, as the real command in its own process reports it."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ Trouble = Callable[[Scenario], tuple[dict[str, str], str]]
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.__name__)
-def test_trouble_of_this_machine_is_not_told_as_nonsense_from_aws(
+def test_trouble_of_this_machine_is_not_reported_as_a_malformed_answer_of_aws(
     scenario: Scenario, trouble: Trouble
 ) -> None:
     scenario.cache("orders")

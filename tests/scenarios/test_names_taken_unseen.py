@@ -10,7 +10,7 @@ from discovery.plan.item import checksum_of
 from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.teleport.faults import Effect as TeleportEffect
 from discovery.sandbox.teleport.faults import Fault as TeleportFault
-from tests.support.fenced_scenario import ELSEWHERE, FencedTale, foreign
+from tests.support.fenced_scenario import ELSEWHERE, FencedScenario, foreign
 from tests.support.scenario import FRANKFURT, HUB, LISTING, VIRGINIA, RunOutput
 
 pytestmark = pytest.mark.slow
@@ -29,19 +29,19 @@ def shown(reported: RunOutput) -> list[dict[str, Any]]:
     return items
 
 
-def eight(scenario: FencedTale) -> None:
+def eight(scenario: FencedScenario) -> None:
     for name in EIGHT:
         scenario.cache(name)
         scenario.put(foreign(f"{name}{SUFFIX}"))
 
 
-def entries(scenario: FencedTale, cache: str) -> list[str]:
+def entries(scenario: FencedScenario, cache: str) -> list[str]:
     run = scenario.run("history", "--cache", cache, "--format", "json")
     return [entry["message"] for entry in run.document["entries"]]
 
 
 def test_an_audit_under_the_fenced_role_promises_no_creation_that_the_sweep_refuses(
-    fenced: FencedTale,
+    fenced: FencedScenario,
 ) -> None:
     eight(fenced)
     before = fenced.registry
@@ -57,7 +57,9 @@ def test_an_audit_under_the_fenced_role_promises_no_creation_that_the_sweep_refu
     assert again.document["checksum"] == audit.document["checksum"] == checksum_of(())
 
 
-def test_what_was_found_taken_is_told_by_explain_status_and_history(fenced: FencedTale) -> None:
+def test_what_was_found_taken_is_shown_by_explain_status_and_history(
+    fenced: FencedScenario,
+) -> None:
     eight(fenced)
     fenced.sweep()
     [found] = fenced.run("explain", "cache-0", "--format", "json").document["caches"]
@@ -73,7 +75,7 @@ def test_what_was_found_taken_is_told_by_explain_status_and_history(fenced: Fenc
     assert any("is taken by a resource" in entry for entry in entries(fenced, "cache-0"))
 
 
-def test_a_name_that_was_let_go_is_registered_by_the_next_sweep(fenced: FencedTale) -> None:
+def test_a_name_that_became_free_is_registered_by_the_next_sweep(fenced: FencedScenario) -> None:
     eight(fenced)
     fenced.sweep()
     fenced.unregister(f"cache-3{SUFFIX}")
@@ -88,7 +90,7 @@ def test_a_name_that_was_let_go_is_registered_by_the_next_sweep(fenced: FencedTa
 
 
 def test_a_name_taken_after_it_was_seen_before_begins_and_ends_in_history(
-    fenced: FencedTale,
+    fenced: FencedScenario,
 ) -> None:
     for one in ("orders", *EIGHT):
         fenced.cache(one)
@@ -108,7 +110,7 @@ def test_a_name_taken_after_it_was_seen_before_begins_and_ends_in_history(
 
 
 def test_a_rename_to_a_name_that_is_taken_unseen_is_blocked_and_the_old_one_is_kept_right(
-    fenced: FencedTale,
+    fenced: FencedScenario,
 ) -> None:
     fenced.cache("orders", tags={"TeleportDatabaseName": "orders-db"})
     fenced.sweep()
@@ -133,7 +135,7 @@ def test_a_rename_to_a_name_that_is_taken_unseen_is_blocked_and_the_old_one_is_k
     assert set(fenced.registry) == {"theirs"}
 
 
-def test_names_that_were_not_looked_at_stay_remembered(fenced: FencedTale) -> None:
+def test_names_that_were_not_looked_at_stay_remembered(fenced: FencedScenario) -> None:
     fenced.configure(aws={"regions": [FRANKFURT, VIRGINIA]})
     eight(fenced)
     fenced.sweep()
@@ -151,7 +153,7 @@ def test_names_that_were_not_looked_at_stay_remembered(fenced: FencedTale) -> No
     assert any(entry.endswith("is not wanted any more") for entry in entries(fenced, "cache-0"))
 
 
-def test_an_operators_identity_shows_whose_they_are(fenced: FencedTale) -> None:
+def test_an_operators_identity_shows_whose_they_are(fenced: FencedScenario) -> None:
     eight(fenced)
     fenced.sweep()
     reported = fenced.audit("--identity-file", fenced.operator)
@@ -160,12 +162,12 @@ def test_an_operators_identity_shows_whose_they_are(fenced: FencedTale) -> None:
     assert not fenced.teleport.calls.writes
 
 
-def test_an_identity_file_is_of_no_use_to_who_asks_no_cluster(fenced: FencedTale) -> None:
+def test_an_identity_file_is_of_no_use_to_who_asks_no_cluster(fenced: FencedScenario) -> None:
     both = ("--identity-file", fenced.operator, "--no-control-plane")
     assert fenced.run("audit", *both).code == 64
 
 
-def test_nothing_is_looked_up_where_nothing_is_to_be_registered(fenced: FencedTale) -> None:
+def test_nothing_is_looked_up_where_nothing_is_to_be_registered(fenced: FencedScenario) -> None:
     for name in EIGHT:
         fenced.cache(name)
     fenced.sweep()
@@ -176,7 +178,9 @@ def test_nothing_is_looked_up_where_nothing_is_to_be_registered(fenced: FencedTa
 
 
 @pytest.mark.parametrize("command", ["audit", "sweep"])
-def test_a_look_up_that_fails_is_a_list_that_was_not_read(fenced: FencedTale, command: str) -> None:
+def test_a_look_up_that_fails_is_a_list_that_was_not_read(
+    fenced: FencedScenario, command: str
+) -> None:
     eight(fenced)
     fault = TeleportFault(effect=TeleportEffect.UNAVAILABLE, method="GetDatabase", skip=3)
     fenced.teleport.faults.add(fault)
@@ -188,7 +192,9 @@ def test_a_look_up_that_fails_is_a_list_that_was_not_read(fenced: FencedTale, co
     assert set(fenced.run_for_document(command).verdicts.values()) == {TAKEN}
 
 
-def test_an_agent_that_is_locked_out_takes_no_denial_for_a_taken_name(fenced: FencedTale) -> None:
+def test_an_agent_that_is_locked_out_takes_no_denial_for_a_taken_name(
+    fenced: FencedScenario,
+) -> None:
     for name in EIGHT:
         fenced.cache(name)
     fenced.audit()

@@ -22,7 +22,7 @@ REMOVABLE: Mapping[str, Any] = {"missed_sweeps": 2, "grace": "10m", "max_percent
 
 
 class Fleet:
-    """An organization in a tale, with a cache named after each account."""
+    """An organization in a scenario, with a cache named after each account."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
@@ -35,7 +35,7 @@ class Fleet:
             self.join(account)
 
     def entry(self, more: Mapping[str, object], **aws: object) -> None:
-        """The configuration has this organization, with these regions unless told otherwise."""
+        """The configuration has this organization, with these regions by default."""
         organization = {"role_name": "cachemuster", **more}
         section = {"regions": [FRANKFURT], "accounts": [{"organization": organization}], **aws}
         self.scenario.configure(aws=section)
@@ -78,7 +78,7 @@ def test_accounts_join_and_leave(fleet: Fleet) -> None:
     assert of(fleet.sweep(), MEMBER) == KEPT
 
 
-def test_one_that_has_left_is_removed_only_when_told_so(fleet: Fleet) -> None:
+def test_one_that_has_left_is_removed_only_by_prune(fleet: Fleet) -> None:
     fleet.sweep()
     fleet.organization.leave(MEMBER)
     for _ in range(3):
@@ -216,7 +216,9 @@ def test_a_region_is_enabled(fleet: Fleet) -> None:
     fleet.sweep()
     member.enable(VIRGINIA)
     fleet.scenario.cache("abroad", VIRGINIA, MEMBER)
-    assert fleet.sweep().verdicts["abroad"] == "create/NEW", "by hand, the list is read anew"
+    assert fleet.sweep().verdicts["abroad"] == "create/NEW", (
+        "started manually, the list is read anew"
+    )
 
 
 def test_a_region_is_disabled_and_enabled_again(fleet: Fleet) -> None:
@@ -236,7 +238,7 @@ def test_a_region_is_disabled_and_enabled_again(fleet: Fleet) -> None:
     fleet.scenario.fault(Effect.DENIED, service="ec2", operation="DescribeRegions", account=MEMBER)
     shown = fleet.sweep("--prune", exits=3)
     assert shown.verdicts["abroad"] == "held/TARGETS_UNKNOWN"
-    assert of(shown, MEMBER) == KEPT, "the last list stands in"
+    assert of(shown, MEMBER) == KEPT, "the last list is used"
     fleet.scenario.healed()
     member.enable(VIRGINIA)
     assert fleet.sweep("--prune").verdicts["abroad"] == KEPT, "at once: something hangs on it"

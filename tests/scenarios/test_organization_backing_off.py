@@ -115,7 +115,7 @@ def test_a_success_ends_it(scenario: Scenario) -> None:
     assert seen == [True, True, True, False], "it counts from nothing"
 
 
-def test_a_sweep_by_hand_sees_it_and_ends_the_pause(scenario: Scenario) -> None:
+def test_a_sweep_started_manually_sees_it_and_ends_the_pause(scenario: Scenario) -> None:
     begun(scenario)
     scenario.fault(Effect.DENIED, account=MEMBER, **LISTING)
     for _ in range(5):
@@ -127,7 +127,7 @@ def test_a_sweep_by_hand_sees_it_and_ends_the_pause(scenario: Scenario) -> None:
     assert status(tick(scenario), MEMBER, FRANKFURT) == "complete"
 
 
-def test_an_account_whose_role_is_gone_is_not_tried_either(scenario: Scenario) -> None:
+def test_an_account_whose_role_was_deleted_is_not_tried_either(scenario: Scenario) -> None:
     begun(scenario)
     roles = scenario.aws.world.account(MEMBER).roles
     role = roles.pop("cachemuster")

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 
 
-def test_a_crowd_of_idle_connections_floods_no_log_and_stops_no_sweep(scenario: Scenario) -> None:
+def test_many_idle_connections_flood_no_log_and_stop_no_sweep(scenario: Scenario) -> None:
     scenario.configure(service={**BUSY, "jitter": "0s"})
     scenario.cache("orders")
     with service_process(scenario, files=64) as service:

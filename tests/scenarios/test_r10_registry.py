@@ -50,7 +50,7 @@ def test_what_shrank_holds_removals_and_renames(scenario: Scenario) -> None:
     assert shown.item("carts")["name"] == "carts-db"
     assert {shown.verdicts[name] for name in FIVE[2:]} == {"create/NEW"}
     assert set(scenario.registry) == {f"{name}-db" for name in FIVE}
-    # Leave for a mass removal is no leave for a list that cannot be true.
+    # Allowing a mass removal does not allow a list that cannot be true.
     for name in FIVE[1:]:
         scenario.unregister(f"{name}-db")
     assert scenario.sweep("--allow-mass-removal", "9", exits=4).document["summary"]["delete"] == 0
@@ -59,7 +59,7 @@ def test_what_shrank_holds_removals_and_renames(scenario: Scenario) -> None:
     assert "carts-two" in scenario.registry
 
 
-def test_one_registration_removed_by_hand_is_made_again(scenario: Scenario) -> None:
+def test_one_registration_removed_manually_is_created_again(scenario: Scenario) -> None:
     five(scenario)
     before = scenario.registry
     scenario.unregister("orders-db")
@@ -191,7 +191,7 @@ def test_a_registry_in_another_case_of_letters_is_one_name(scenario: Scenario) -
     assert scenario.sweep().verdicts["extra"] == "conflict/FOREIGN"
 
 
-def test_what_is_out_of_configuration_and_removed_by_hand_is_forgotten(scenario: Scenario) -> None:
+def test_what_is_out_of_configuration_and_removed_manually_is_forgotten(scenario: Scenario) -> None:
     """Most of what is remembered is gone on purpose: that is said once, not for ever."""
     scenario.configure(aws={"regions": [FRANKFURT, VIRGINIA]})
     for name in ("a", "b", "c"):

@@ -54,7 +54,7 @@ def test_two_that_swap_names_wait_for_each_other(scenario: Scenario) -> None:
     assert scenario.registry == before
 
 
-def test_a_name_that_is_let_go_in_the_same_sweep_is_not_free_yet(scenario: Scenario) -> None:
+def test_a_name_that_becomes_free_in_the_same_sweep_is_not_free_yet(scenario: Scenario) -> None:
     two(scenario)
     scenario.tag("orders", named("sales-db"))
     scenario.tag("carts", named("orders-db"))

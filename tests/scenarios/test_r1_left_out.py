@@ -91,7 +91,9 @@ FROM_THE_REGISTRATION = {"Engine", "FullEngineVersion", "Endpoint", "Address", "
 
 
 @pytest.mark.parametrize("member", LIVING)
-def test_without_state_the_registration_tells_what_it_can(scenario: Scenario, member: str) -> None:
+def test_without_state_the_registration_supplies_what_it_can(
+    scenario: Scenario, member: str
+) -> None:
     two(scenario)
     before = scenario.registry
     scenario.forget()
@@ -157,7 +159,9 @@ def test_an_engine_that_turned_and_then_was_left_out_waits_for_an_answer(
         assert "the registration stays as it is" in shown.item("orders")["message"]
     scenario.healed()
     shown = scenario.sweep()
-    assert shown.verdicts["orders"] == "delete/INELIGIBLE", "the miss stood while nobody could tell"
+    assert shown.verdicts["orders"] == "delete/INELIGIBLE", (
+        "the miss was kept while the engine was unknown"
+    )
 
 
 def test_a_remembered_deletion_removes_nothing(scenario: Scenario) -> None:

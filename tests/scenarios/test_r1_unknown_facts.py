@@ -1,4 +1,4 @@
-"""R1: facts that were not read are unknown, never empty; the last read value stands in."""
+"""R1: facts that were not read are unknown, never empty; the last read value is used."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_unread_users_leave_the_label_as_it_was(scenario: Scenario, state_lost: 
     shown = scenario.sweep()
     assert shown.item("orders")["iam"]["verdict"] == "unknown"
     assert "USERS_UNKNOWN" in shown.notes("orders")
-    # No user group at all is told by the cache itself.
+    # That there is no user group at all is in the answer about the cache itself.
     assert shown.item("carts")["iam"]["verdict"] == "not-ready"
     assert scenario.registry == before
     scenario.healed()
@@ -197,7 +197,9 @@ def test_a_recreated_cache_with_unread_tags_inherits_nothing(scenario: Scenario)
     assert database.labels["env"] == "dev"
 
 
-def test_the_tag_index_that_remembers_the_dead_names_nobody(scenario: Scenario) -> None:
+def test_tags_that_the_index_still_has_of_a_deleted_cache_name_no_new_one(
+    scenario: Scenario,
+) -> None:
     scenario.cache("orders", tags={"TeleportDatabaseName": "old-name"})
     scenario.cache("carts")
     scenario.sweep()

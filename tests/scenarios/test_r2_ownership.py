@@ -38,7 +38,7 @@ def named(scenario: Scenario, name: str = "orders", **tags: str) -> None:
     scenario.cache(name, tags={"TeleportDatabaseName": f"{name}-db", **tags})
 
 
-def test_a_foreign_resource_keeps_its_name_and_its_face(scenario: Scenario) -> None:
+def test_a_foreign_resource_keeps_its_name_and_its_content(scenario: Scenario) -> None:
     named(scenario)
     scenario.put(FOREIGN)
     for _ in range(2):
@@ -62,7 +62,7 @@ def test_another_groups_resource_is_never_written_to(scenario: Scenario) -> None
     assert scenario.registry == before
 
 
-def test_our_registration_taken_over_by_hand_is_theirs(scenario: Scenario) -> None:
+def test_our_registration_taken_over_manually_is_theirs(scenario: Scenario) -> None:
     """Somebody takes our mark away: from now on it is foreign, even where state remembers it."""
     named(scenario)
     scenario.cache("carts")
@@ -116,7 +116,7 @@ def test_a_forged_arn_label_points_at_nobodys_cache(scenario: Scenario) -> None:
     scenario.relabel("orders-db", cachemuster__arn=forged)
     before = scenario.registry
     shown = scenario.sweep()
-    # The cache that wants the name shows what stands there; the other is as it was.
+    # The cache that wants the name shows what is registered there; the other is as it was.
     items = {(one["account_id"], one["reason"]) for one in shown.document["items"]}
     assert items == {(HUB, "IDENTITY_MISMATCH"), (MEMBER, "UNCHANGED")}
     assert scenario.registry == before
@@ -132,7 +132,7 @@ def test_our_resource_copied_under_another_name_is_a_duplicate(scenario: Scenari
             "orders-db": "keep/UNCHANGED",
             "copy": "conflict/DUPLICATE_REGISTRATION",
         }
-    # Without state the computed name tells which one counts.
+    # Without state the computed name decides which one counts.
     scenario.forget()
     shown = scenario.sweep()
     assert shown.by_name["copy"] == "conflict/DUPLICATE_REGISTRATION"
@@ -147,7 +147,7 @@ def test_a_copy_counts_once_the_original_is_gone(scenario: Scenario) -> None:
     scenario.put(scenario.registry["orders-db"], "copy")
     scenario.unregister("orders-db")
     shown = scenario.sweep()
-    # It is ours, under a wrong name: renamed to where it belongs, and nothing stands twice.
+    # It is ours, under a wrong name: renamed to where it belongs, and nothing is registered twice.
     assert shown.item("orders")["reason"] == "RENAMED", shown.verdicts
     assert {"orders-db", "copy"} & set(scenario.registry) == {"orders-db"}
 
@@ -182,7 +182,7 @@ def test_losing_the_state_never_removes_at_once(scenario: Scenario) -> None:
         "books": "held/WAITING",
     }
     assert len(scenario.registry) == 3
-    # What no matcher has taken since then is another agent's, as far as this state can tell.
+    # What no matcher has taken since then is another agent's, as far as this state knows.
     assert scenario.sweep().verdicts == {
         "orders": "delete/ABSENT",
         "carts": "held/INHERITED",

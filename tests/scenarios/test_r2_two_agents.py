@@ -116,7 +116,7 @@ def test_what_both_matched_is_removed_once_and_then_never_again(scenario: Scenar
     for number, shown in enumerate(rounds(scenario, second, scenario)):
         expected = "conflict/RESTORED" if number % 2 == 0 else "keep/UNCHANGED"
         assert of_team(shown, "pay") == {expected}
-    assert "it stands again" in second.sweep().item("pay0")["message"]
+    assert "it exists again" in second.sweep().item("pay0")["message"]
     assert len(scenario.registry) == 3
 
 
@@ -131,7 +131,9 @@ def test_excluded_by_one_of_two_it_is_removed_once_and_then_never_again(scenario
         assert of_team(shown, "pay") == {expected}
 
 
-def test_what_stands_again_and_is_wanted_is_kept_and_may_go_again(scenario: Scenario) -> None:
+def test_what_exists_again_and_is_wanted_is_kept_and_may_be_removed_again(
+    scenario: Scenario,
+) -> None:
     second = both_matched(scenario)
     second.configure(**EXCLUDES)
     second.sweep()
@@ -145,7 +147,7 @@ def test_what_stands_again_and_is_wanted_is_kept_and_may_go_again(scenario: Scen
     assert of_team(second.sweep(), "pay") == {"delete/EXCLUDED"}
 
 
-def test_what_stands_again_goes_with_its_cache(scenario: Scenario) -> None:
+def test_what_exists_again_is_removed_with_its_cache(scenario: Scenario) -> None:
     second = both_matched(scenario)
     second.configure(**EXCLUDES)
     second.sweep()
@@ -230,7 +232,7 @@ def test_adopt_makes_what_was_inherited_this_agents_own(scenario: Scenario) -> N
     )
 
 
-def test_adopt_ends_that_a_registration_was_removed_and_stands_again(scenario: Scenario) -> None:
+def test_adopt_ends_that_a_registration_was_removed_and_exists_again(scenario: Scenario) -> None:
     second = both_matched(scenario)
     second.configure(**EXCLUDES)
     second.sweep()

@@ -115,7 +115,7 @@ def test_renames_are_paid_from_the_same_budget(scenario: Scenario) -> None:
 
 
 def test_removals_of_an_earlier_process_count(scenario: Scenario) -> None:
-    """The budget lives in the journal; every run of this story is a process of its own."""
+    """The budget lives in the journal; every run of this test is a process of its own."""
     names = fleet(scenario, 4, max_percent=25, min_allowed=1)
     lose(scenario, names[:1])
     scenario.sweep()
@@ -145,7 +145,7 @@ def test_held_by_the_guard_goes_on_counting_its_misses(scenario: Scenario) -> No
     assert scenario.sweep(exits=4).item("c00")["missed"]["scans"] == 2
 
 
-def test_leave_for_a_mass_removal_shortens_no_time(scenario: Scenario) -> None:
+def test_allowing_a_mass_removal_shortens_no_time(scenario: Scenario) -> None:
     names = fleet(scenario, 4)
     scenario.configure(deregistration={"missed_sweeps": 2, "grace": "10m"})
     lose(scenario, names)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.fenced_scenario import FencedTale, foreign
+from tests.support.fenced_scenario import FencedScenario, foreign
 from tests.support.scenario import HUB, RunOutput, Scenario
 
 
@@ -70,7 +70,7 @@ def test_an_audit_shows_what_the_sweep_then_does(scenario: Scenario) -> None:
     a_bit_of_everything(scenario)
     first, second = scenario.audit(), scenario.audit()
     dry = scenario.sweep("--dry-run")
-    taken = "NAME_TAKEN_UNSEEN" if isinstance(scenario, FencedTale) else "FOREIGN"
+    taken = "NAME_TAKEN_UNSEEN" if isinstance(scenario, FencedScenario) else "FOREIGN"
     assert first.verdicts == PLANNED | {"taken": f"conflict/{taken}"}
     assert without_times(first) == without_times(second) == without_times(dry)
     checksum = first.document["checksum"]

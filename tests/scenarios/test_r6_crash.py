@@ -113,7 +113,7 @@ def test_a_killed_sweep_is_made_good_by_the_next(scenario: Scenario, moment: str
 
 
 def between_create_and_delete(scenario: Scenario, **sections: object) -> None:
-    """A rename is cut in two: both names stand."""
+    """A rename is cut in two: both names exist."""
     scenario.configure(**sections)
     for name in ("orders", "carts"):
         scenario.cache(name, tags={"TeleportDatabaseName": f"{name}-db"})

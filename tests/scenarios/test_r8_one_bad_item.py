@@ -147,7 +147,7 @@ def test_odd_caches_are_skipped_by_name(scenario: Scenario) -> None:
     assert scenario.sweep().verdicts["open"] == "create/NEW"
 
 
-NONSENSE = [
+MALFORMED = [
     pytest.param({"FullEngineVersion": "8" * 5000}, "FullEngineVersion", id="5000-digit-version"),
     pytest.param({"Endpoint": {"Address": "a.example", "Port": 70000}}, "Endpoint", id="port"),
     pytest.param({"Endpoint": {"Address": "a.example", "Port": "https"}}, "Endpoint", id="text"),
@@ -158,7 +158,7 @@ NONSENSE = [
 ]
 
 
-@pytest.mark.parametrize(("wire", "member"), NONSENSE)
+@pytest.mark.parametrize(("wire", "member"), MALFORMED)
 @pytest.mark.parametrize("is_registered", [False, True], ids=["new", "registered"])
 def test_a_value_that_cannot_be_one_blocks_its_cache_alone(
     scenario: Scenario, wire: dict[str, Any], member: str, is_registered: bool

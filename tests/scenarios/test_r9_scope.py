@@ -272,7 +272,7 @@ def test_only_what_is_registered_but_not_configured_fits(scenario: Scenario) -> 
     assert shown.verdicts["legacy"] == "held/OUT_OF_SCOPE"
 
 
-def test_what_only_names_in_vain_is_told_line_by_line(scenario: Scenario) -> None:
+def test_scopes_that_only_names_in_vain_are_listed_one_by_one(scenario: Scenario) -> None:
     run = scenario.run("audit", "--only", "999999999999", "--only", "888888888888")
     assert run.code == 64
     assert "\\x0a" not in run.err

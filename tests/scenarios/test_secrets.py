@@ -1,4 +1,4 @@
-"""No secret stands in a document, a page, the log, or state, whatever a command is asked to show.
+"""No secret is in a document, a page, the log, or state, whatever a command is asked to show.
 
 Everything is run at `-vv`. The exceptions are two and deliberate: `export` prints the external id
 of a connect role, because `tctl` has to be given it, and the control plane holds it.
@@ -52,7 +52,7 @@ class Hunt:
     secrets: dict[str, str]
 
     def within(self, text: str | bytes) -> set[str]:
-        """The names of those secrets that stand in the text."""
+        """The names of those secrets that are in the text."""
         found = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
         return {
             name
@@ -307,7 +307,7 @@ def test_the_service_shows_no_secret(scenario: Scenario, monkeypatch: pytest.Mon
             assert service.ended() == 0
         hunt = reported.hunt
     assert "cachemuster_changes_total" in pages[0]
-    assert service.named("library.said"), "-vv tells what the libraries say"
+    assert service.named("library.said"), "-vv logs what the libraries say"
     assert {page for page in pages if hunt.within(page)} == set()
     assert {
         name for name, content in reported.left_behind().items() if hunt.within(content)

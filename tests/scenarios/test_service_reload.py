@@ -143,7 +143,7 @@ class TestEarlyAndLate:
             assert service.ended() == 0
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-    def test_told_to_stop_in_the_first_half_second_it_ends_with_0(
+    def test_stopped_in_the_first_half_second_it_ends_with_0(
         self, served: Scenario, number: signal.Signals
     ) -> None:
         with service_process(served) as service:

@@ -19,7 +19,7 @@ class Absent(StrEnum):
     """AWS's own way of saying that there is none."""
     UNKNOWN = "unknown"
     """Not read: what was read last stands in, and nothing is removed for it."""
-    NONSENSE = "no answer"
+    MALFORMED = "no answer"
     """AWS always gives it: what was asked for counts as unread."""
 
 
@@ -41,25 +41,25 @@ class Member:
         return self.path.removesuffix("[]").rpartition(".")[2]
 
 
-_NONE, _UNKNOWN, _NONSENSE = Absent.NONE, Absent.UNKNOWN, Absent.NONSENSE
+_NONE, _UNKNOWN, _MALFORMED = Absent.NONE, Absent.UNKNOWN, Absent.MALFORMED
 _LAST_PAGE = "this was the last page"
 _EMPTY = "an empty list; the SDK shows one so"
 _LISTED = "no scope that the list would name is known to be out of the configuration"
 _SCOPE = "the scope is `MALFORMED`"
 _REMEMBERED = (
-    "the last value known, of state or else of the registration, stands in (`FACT_REMEMBERED`); "
+    "the last value known, of state or else of the registration, is used (`FACT_REMEMBERED`); "
     "where nothing is, the scope is `MALFORMED`"
 )
 _STATE = (
-    "the last value in state stands in (`FACT_REMEMBERED`); where nothing is, the scope is "
+    "the last value in state is used (`FACT_REMEMBERED`); where nothing is, the scope is "
     "`MALFORMED`"
 )
 _VERDICT = "nobody can tell who can log in: the verdict is `unknown`, the label stays"
 _DIRECTORY = "users and groups of the scope are unknown, labels stay"
-_TAGS = "the tags are unknown (`TAGS_UNKNOWN`), the last ones stand in"
+_TAGS = "the tags are unknown (`TAGS_UNKNOWN`), the last ones are used"
 _SINGLY = "the cache is asked for its tags itself"
-_SUBNETS = "subnets are unknown (`SUBNETS_UNKNOWN`), the last VPC stands in"
-_NAME = "the last name in state stands in; where none is, labels with `{account_name}` stay"
+_SUBNETS = "subnets are unknown (`SUBNETS_UNKNOWN`), the last VPC is used"
+_NAME = "the last name in state is used; where none is, labels with `{account_name}` stay"
 _ACCOUNT = "the account is not proven, and not entered"
 
 
@@ -68,7 +68,7 @@ def _cache() -> Iterator[Member]:
     yield Member(action, "ServerlessCaches", _NONE, _EMPTY)
     yield Member(action, "NextToken", _NONE, _LAST_PAGE)
     for name in ("ARN", "ServerlessCacheName"):
-        yield Member(action, f"{entry}.{name}", _NONSENSE, _SCOPE)
+        yield Member(action, f"{entry}.{name}", _MALFORMED, _SCOPE)
     yield Member(action, f"{entry}.Status", _UNKNOWN, _STATE)
     yield Member(action, f"{entry}.Engine", _UNKNOWN, _REMEMBERED)
     version = f"{_REMEMBERED}. Of one that is being made or removed, or of another engine: none"
@@ -91,7 +91,7 @@ def _directory() -> Iterator[Member]:
     action, entry = "elasticache:DescribeUserGroups", "UserGroups[]"
     yield Member(action, "UserGroups", _NONE, _EMPTY)
     yield Member(action, "Marker", _NONE, _LAST_PAGE)
-    yield Member(action, f"{entry}.UserGroupId", _NONSENSE, _DIRECTORY)
+    yield Member(action, f"{entry}.UserGroupId", _MALFORMED, _DIRECTORY)
     for name in ("Status", "Engine", "UserIds"):
         yield Member(action, f"{entry}.{name}", _UNKNOWN, _VERDICT)
     for name in ("", ".UserIdsToAdd", ".UserIdsToRemove"):
@@ -100,7 +100,7 @@ def _directory() -> Iterator[Member]:
     action, entry = "elasticache:DescribeUsers", "Users[]"
     yield Member(action, "Users", _NONE, _EMPTY)
     yield Member(action, "Marker", _NONE, _LAST_PAGE)
-    yield Member(action, f"{entry}.UserId", _NONSENSE, _DIRECTORY)
+    yield Member(action, f"{entry}.UserId", _MALFORMED, _DIRECTORY)
     for name in (
         "UserName",
         "Status",
@@ -135,8 +135,8 @@ def _places() -> Iterator[Member]:
         yield Member(action, f"Subnets[].{name}", _UNKNOWN, _SUBNETS)
     action = "ec2:DescribeRegions"
     unread = f"the list is unread (`REGIONS_UNREADABLE`): {_LISTED}"
-    yield Member(action, "Regions", _NONSENSE, unread)
-    yield Member(action, "Regions[].RegionName", _NONSENSE, unread)
+    yield Member(action, "Regions", _MALFORMED, unread)
+    yield Member(action, "Regions[].RegionName", _MALFORMED, unread)
     yield Member(action, "Regions[].OptInStatus", _NONE, "enabled, as all that are listed")
 
 
@@ -150,19 +150,19 @@ def _accounts() -> Iterator[Member]:
         yield from _organization(action, listed, ("Id",))
     action = "sts:AssumeRole"
     for path in ("AssumedRoleUser", "AssumedRoleUser.Arn"):
-        yield Member(action, path, _NONSENSE, _ACCOUNT)
+        yield Member(action, path, _MALFORMED, _ACCOUNT)
     for name in ("", ".AccessKeyId", ".SecretAccessKey", ".SessionToken", ".Expiration"):
-        yield Member(action, f"Credentials{name}", _NONSENSE, _ACCOUNT)
+        yield Member(action, f"Credentials{name}", _MALFORMED, _ACCOUNT)
     for name in ("Account", "Arn"):
-        yield Member("sts:GetCallerIdentity", name, _NONSENSE, "the agent does not begin")
+        yield Member("sts:GetCallerIdentity", name, _MALFORMED, "the agent does not begin")
 
 
 def _organization(name: str, listed: str, members: tuple[str, ...]) -> Iterator[Member]:
     action, unread = f"organizations:{name}", f"the list ends there: {_LISTED}"
-    yield Member(action, listed, _NONSENSE, unread)
+    yield Member(action, listed, _MALFORMED, unread)
     yield Member(action, "NextToken", _NONE, _LAST_PAGE)
     for member in members:
-        yield Member(action, f"{listed}[].{member}", _NONSENSE, unread)
+        yield Member(action, f"{listed}[].{member}", _MALFORMED, unread)
     if listed == "Accounts":
         yield Member(action, "Accounts[].State", _NONE, "`Status`, its older name, is read instead")
         yield Member(action, "Accounts[].Status", _NONE, f"without `State` too: {unread}")

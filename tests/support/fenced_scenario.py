@@ -24,7 +24,7 @@ def foreign(name: str) -> Database:
 
 
 @dataclass
-class FencedTale(Scenario):
+class FencedScenario(Scenario):
     """The same, with a cluster in place of the registry's file."""
 
     teleport: SimulatedTeleport = field(kw_only=True)
@@ -73,7 +73,7 @@ def _database(document: Mapping[str, Any]) -> Database:
 
 
 @contextlib.contextmanager
-def fenced_in(directory: Path, badges: Path) -> Iterator[FencedTale]:
+def fenced_in(directory: Path, badges: Path) -> Iterator[FencedScenario]:
     """As `scenario_in`, with a cluster and the identity of a bot in it."""
     teleport = SimulatedTeleport(Cluster())
     with scenario_in(directory) as plain, teleport.serve_in_thread() as at:
@@ -81,7 +81,7 @@ def fenced_in(directory: Path, badges: Path) -> Iterator[FencedTale]:
         teleport.cluster.issue("bot-cachemuster", bot_role("prod")).write(identity)
         environment = {"SSL_CERT_FILE": str(teleport.cluster.write_web_ca(badges / "web-ca.pem"))}
         plain.cli.environment |= environment
-        scenario = FencedTale(plain.cli, dict(SETTINGS), teleport=teleport, badges=badges)
+        scenario = FencedScenario(plain.cli, dict(SETTINGS), teleport=teleport, badges=badges)
         scenario.configure(
             control_plane={
                 "kind": "teleport",

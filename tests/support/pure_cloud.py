@@ -40,7 +40,7 @@ from discovery.plan.next_state import next_state
 from discovery.plan.plan import Plan, make_plan
 from discovery.plan.rules import Budget, Rules
 from discovery.plan.targets import ScopeFilter, Targets
-from discovery.sweep.write import intent_kind
+from discovery.sweep.write_strategy import intent_kind
 from matchers.matcher import IamUsers, Matcher
 from matchers.regions import RegionList
 from matchers.selectors import TagExclusion, TagSelector
@@ -374,4 +374,4 @@ def part(*only: Scope, without: Iterable[Scope] = ()) -> Targets:
         )
         for account in ACCOUNTS
     }
-    return replace(TARGETS, accounts=accounts, part=ScopeFilter(only=only))
+    return replace(TARGETS, accounts=accounts, scope_filter=ScopeFilter(only=only))

@@ -32,7 +32,7 @@ def compile_messages(into: Path) -> None:
         str(ROOT / SOURCE),
     )
     if protoc.main(("protoc", *arguments)) != 0:
-        raise RuntimeError("the compiler refused teleport.proto; what it says stands above")
+        raise RuntimeError("the compiler refused teleport.proto; its messages are above")
 
 
 if __name__ == "__main__":

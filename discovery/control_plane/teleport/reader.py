@@ -1,7 +1,7 @@
 """Teleport as a control plane that is read only; there is no way to write from here (R5).
 
 Reads that a sweep rests on are retried here, page by page. Reading one resource is not: its
-caller does that, and looks again before each attempt (`discovery.sweep.write`).
+caller does that, and looks again before each attempt (`discovery.sweep.write_calls`).
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ from state.records import RememberedState
 def adoption(
     observed: ObservedState, rules: Rules, *, name: ResourceName | None, from_group: str | None
 ) -> Transfer:
-    """Plan the take-over of `name`, or of every resource that stands in a cache's wanted name.
+    """Plan the take-over of `name`, or of every resource that has the wanted name of a cache.
 
     Only what has no group is taken, or what `from_group` has, if that is given.
     """
@@ -94,7 +94,7 @@ def _claimed(live: Database, owner: CacheArn, observed: ObservedState) -> Item |
     counted = observed.registry.ours[owner.arn].database.name
     if counted != live.name:
         text = (
-            f"cache {owner.name} is registered as {counted} already; remove this one by hand if "
+            f"cache {owner.name} is registered as {counted} already; remove this one manually if "
             "nothing needs it"
         )
         return refusing(live.name)(Obstacle.ALREADY_REGISTERED, text)
@@ -121,7 +121,7 @@ def refused_unowned(live: Database, group: str, from_group: str | None) -> Refus
         text = f"it is registered by group {group}, and this state has it as its own"
         return refuse(Obstacle.ALREADY_OURS, text)
     if owner is NotOurs.IDENTITY_MISMATCH:
-        text = "it is marked as ours but disagrees with itself; mend or remove it by hand"
+        text = "it is marked as ours but disagrees with itself; fix or remove it manually"
         return refuse(Obstacle.IDENTITY_MISMATCH, text)
     if owner is NotOurs.OTHER_GROUP and theirs != from_group:
         text = f"it belongs to the cachemuster group {theirs}; name it with --from-group"
@@ -154,7 +154,7 @@ def _refused_cache(live: Database, found: ObservedCache) -> Refused | None:
     if found.live is not None:
         text = (
             f"cache {cache.name} is registered as {found.live.database.name} already; remove this "
-            "one by hand if nothing needs it"
+            "one manually if nothing needs it"
         )
         return refuse(Obstacle.ALREADY_REGISTERED, text)
     if isinstance(desired, Undetermined):
@@ -219,7 +219,7 @@ def _whose(labels: Mapping[str, str]) -> str:
         group = labels.get(DISCOVERY_GROUP_LABEL)
         return "Teleport's Discovery Service" + (f", group {group}" if group else "")
     owner = labels.get(MANAGED_BY_LABEL)
-    return owner or "whoever registered it by hand"
+    return owner or "whoever registered it manually"
 
 
 def _anew(live: Database, target: Database) -> str:
@@ -233,7 +233,7 @@ def _anew(live: Database, target: Database) -> str:
 def _in_wanted_names(
     observed: ObservedState, rules: Rules, from_group: str | None
 ) -> Iterator[Database]:
-    """What stands in the name of a cache that has no registration of ours, and may be taken."""
+    """What has the wanted name of a cache without a registration of ours, and may be taken."""
     shown: set[ResourceName] = set()
     for found in observed.found:
         if found.live is not None or isinstance(found.desired, Skip):

@@ -71,7 +71,7 @@ def claim_of(database: Database) -> ClaimedIdentity:
     )
 
 
-def part_to_scan(database: Database, state: RememberedState) -> ScopeFilter:
+def scope_filter_for(database: Database, state: RememberedState) -> ScopeFilter:
     """Choose the scopes to scan for the cache of a resource; all when it names none."""
     claim = claim_of(database)
     scopes = {claim.scope} if claim.scope is not None else _remembered(claim, state)
@@ -88,13 +88,13 @@ def identify_cache(database: Database, observed: ObservedState) -> ObservedCache
     if listening is not None:
         text = (
             f"its URI is that of {listening.arn}, and what it says of its cache is not; correct it "
-            "by hand"
+            "manually"
         )
         return NoCache(Unidentified.URI_DISAGREES, text)
     if len(named) == 1:
         endpoint = named[0].facts.cache.endpoint
         where = f"listens at {endpoint.uri}" if endpoint is not None else "has no endpoint yet"
-        text = f"cache {named[0].arn} {where}, and its URI is {database.uri}; correct it by hand"
+        text = f"cache {named[0].arn} {where}, and its URI is {database.uri}; correct it manually"
         return NoCache(Unidentified.URI_DISAGREES, text)
     return _nowhere(claim, database, observed)
 

@@ -82,8 +82,8 @@ def _released(live: Database, group: str) -> Item | Refused:
         text = {
             NotOurs.FOREIGN: "it is not cachemuster's",
             NotOurs.OTHER_GROUP: "it belongs to another cachemuster group",
-            NotOurs.IDENTITY_MISMATCH: "it is marked as ours but disagrees with itself; take its "
-            "labels managed-by and cachemuster/* away by hand",
+            NotOurs.IDENTITY_MISMATCH: "it is marked as ours but disagrees with itself; remove its "
+            "labels managed-by and cachemuster/* manually",
         }
         mismatch = owner is NotOurs.IDENTITY_MISMATCH
         code = Obstacle.IDENTITY_MISMATCH if mismatch else Obstacle.NOT_OURS

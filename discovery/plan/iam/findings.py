@@ -75,7 +75,7 @@ class Findings:
 
     def no_iam_user(self, group: UserGroup, *, only_passwords: bool) -> Finding:
         """Report a group in which nobody can log in with IAM."""
-        why = ": all of them have passwords, with which a person can AUTH by hand but not with IAM"
+        why = ": all of them have passwords, with which a person can AUTH manually but not with IAM"
         repair = self._repairs.new_member(group)
         why = why if only_passwords else ""
         return self._finding(_F.NO_IAM_USER, group.group_id, repair, why=why)

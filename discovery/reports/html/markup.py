@@ -83,7 +83,7 @@ def verbatim(source: str) -> Markup:
     Raises: ValueError when it could end its element early.
     """
     if not source.isascii() or "</" in source or "<!--" in source:
-        raise ValueError("the source cannot stand in a page as it is")
+        raise ValueError("the source cannot be put into a page as it is")
     return Markup(source)  # noqa: S704
 
 

@@ -90,7 +90,7 @@ class Site:
     async def scan(
         self,
         *,
-        part: ScopeFilter = ScopeFilter(),
+        scope_filter: ScopeFilter = ScopeFilter(),
         remembered: Mapping[Arn, RememberedCache] | None = None,
         state: RememberedState | None = None,
         users: bool = True,
@@ -101,16 +101,16 @@ class Site:
         async with self.cloud(**changes) as cloud:
             return await scan(
                 cloud,
-                part=part,
+                scope_filter=scope_filter,
                 state=state or RememberedState(caches=remembered or {}),
                 users=users,
                 use_backoff=use_backoff,
                 on_progress=on_progress,
             )
 
-    async def scan_with(self, cloud: Cloud, *, part: ScopeFilter = ScopeFilter()) -> Scan:
+    async def scan_with(self, cloud: Cloud, *, scope_filter: ScopeFilter = ScopeFilter()) -> Scan:
         """One more scan of a process that has scanned before."""
-        return await scan(cloud, part=part, state=RememberedState())
+        return await scan(cloud, scope_filter=scope_filter, state=RememberedState())
 
     def _resolve(self, reference: str) -> Secret:
         return resolve_external_id(reference, self.environ)

@@ -62,7 +62,7 @@ async def test_credentials_that_were_deleted(site: Site, monkeypatch: pytest.Mon
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAGONE")
     with pytest.raises(AwsCallFailed) as raised:
         await opened(regions=[HOME])
-    assert raised.value.fault.reason is ScopeReason.DENIED
+    assert raised.value.error.reason is ScopeReason.DENIED
 
 
 async def test_a_secret_of_another_key(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +76,7 @@ async def test_a_clock_that_is_off(site: Site, minutes: int) -> None:
     site.aws.world.auth_clock.advance(timedelta(minutes=minutes))
     with pytest.raises(AwsCallFailed) as raised:
         await opened(regions=[HOME])
-    assert raised.value.fault.reason is ScopeReason.CLOCK_SKEW
+    assert raised.value.error.reason is ScopeReason.CLOCK_SKEW
 
 
 async def test_no_region_anywhere(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,14 +203,14 @@ async def test_sessions_that_expire_before_their_time(site: Site) -> None:
     """The role is assumed once more; a session that is refused again at once stays refused."""
     site.member()
     async with site.cloud() as cloud:
-        account = await cloud.accounts.enter(AccountId(MEMBER))
+        account = await cloud.accounts.authenticate(AccountId(MEMBER))
         site.aws.world.expire_sessions()
         await account.session(Region(HOME)).call("elasticache:DescribeUsers")
         assert site.asked("AssumeRole") == 2
         site.aws.world.expire_sessions()
         with pytest.raises(AwsCallFailed) as raised:
             await account.session(Region(HOME)).call("elasticache:DescribeUsers")
-    assert raised.value.fault.reason is ScopeReason.EXPIRED
+    assert raised.value.error.reason is ScopeReason.EXPIRED
     assert site.asked("AssumeRole") == 2
 
 
@@ -219,7 +219,7 @@ async def test_a_session_that_aws_no_longer_knows_is_had_anew(site: Site, servic
     site.member()
     action = {"elasticache": "elasticache:DescribeUsers", "ec2": "ec2:DescribeSubnets"}[service]
     async with site.cloud() as cloud:
-        account = await cloud.accounts.enter(AccountId(MEMBER))
+        account = await cloud.accounts.authenticate(AccountId(MEMBER))
         gone = await account.credentials.get_frozen_credentials()
         assert gone.access_key is not None
         site.aws.world.keys.revoke(gone.access_key)
@@ -281,6 +281,6 @@ async def test_an_external_id_is_in_no_value_that_prints(site: Site) -> None:
     site.entries[-1]["external_id"] = "env:EID"
     site.environ["EID"] = "open-sesame"
     async with site.cloud() as cloud:
-        account = await cloud.accounts.enter(AccountId(MEMBER))
+        account = await cloud.accounts.authenticate(AccountId(MEMBER))
         assert "sesame" not in repr((cloud, account, account.session(Region(HOME))))
     gc.collect()

@@ -65,8 +65,8 @@ async def test_an_answer_that_does_not_stop_is_not_read_whole(
                 await read_identity(own)
             _, peak = tracemalloc.get_traced_memory()
             tracemalloc.stop()
-    assert raised.value.fault.reason is ScopeReason.MALFORMED
-    assert "larger than 32 MiB" in raised.value.fault.message
+    assert raised.value.error.reason is ScopeReason.MALFORMED
+    assert "larger than 32 MiB" in raised.value.error.message
     assert peak < 4 * LARGEST_ANSWER_BYTES
     assert sent < offered
 
@@ -91,7 +91,7 @@ async def test_an_answer_that_dribbles_is_given_up(
             with pytest.raises(AwsCallFailed) as raised:
                 async with asyncio.timeout(20):
                     await read_identity(own)
-    assert raised.value.fault.reason is ScopeReason.TIMEOUT
+    assert raised.value.error.reason is ScopeReason.TIMEOUT
     assert "sts:GetCallerIdentity in the agent's own account/eu-west-1" in str(raised.value)
     assert "within 0.5 s" in str(raised.value)
 

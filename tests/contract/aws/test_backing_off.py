@@ -65,7 +65,8 @@ async def test_a_scope_that_backs_off_is_not_asked(site: Site) -> None:
     [
         pytest.param({}, id="by-hand"),
         pytest.param(
-            {"use_backoff": True, "part": ScopeFilter((Scope(AccountId(HUB), None),))}, id="named"
+            {"use_backoff": True, "scope_filter": ScopeFilter((Scope(AccountId(HUB), None),))},
+            id="named",
         ),
     ],
 )

@@ -189,7 +189,7 @@ async def test_an_endpoint_that_is_no_url(site: Site, monkeypatch: pytest.Monkey
 
 ARN = f"arn:aws:elasticache:{HOME}:{HUB}:serverlesscache:"
 
-NONSENSE = [
+MALFORMED = [
     pytest.param({"ARN": None}, ScopeReason.MALFORMED, id="no-arn"),
     pytest.param({"ServerlessCacheName": None}, ScopeReason.MALFORMED, id="no-name"),
     pytest.param({"ARN": "cache"}, ScopeReason.MALFORMED, id="not-an-arn"),
@@ -208,8 +208,8 @@ NONSENSE = [
 ]
 
 
-@pytest.mark.parametrize(("wire", "reason"), NONSENSE)
-async def test_one_entry_of_nonsense_makes_the_list_worthless(
+@pytest.mark.parametrize(("wire", "reason"), MALFORMED)
+async def test_one_malformed_entry_makes_the_list_worthless(
     site: Site, wire: dict[str, object], reason: ScopeReason
 ) -> None:
     site.place().add_cache("good")

@@ -83,7 +83,7 @@ async def test_a_token_that_is_lost_during_a_run_fails_the_scopes_and_nothing_is
         pass_time(cloud, clock, timedelta(minutes=55))
         token.unlink()
         asked = len(site.aws.calls)
-        found = await scan(cloud, part=ScopeFilter(), state=RememberedState())
+        found = await scan(cloud, scope_filter=ScopeFilter(), state=RememberedState())
         lost = result_of(found)
         assert isinstance(lost, Failed)
         assert lost.reason is ScopeReason.CREDENTIALS
@@ -95,7 +95,8 @@ async def test_a_token_that_is_lost_during_a_run_fails_the_scopes_and_nothing_is
         token.write_text(text, "utf-8")
         clock.lead += timedelta(seconds=3)
         assert isinstance(
-            result_of(await scan(cloud, part=ScopeFilter(), state=RememberedState())), Complete
+            result_of(await scan(cloud, scope_filter=ScopeFilter(), state=RememberedState())),
+            Complete,
         )
 
 
@@ -111,7 +112,7 @@ async def test_keys_that_were_renewed_in_the_file_are_seen_without_a_restart(
         assert cloud.credentials.expires_at is None
         in_file(monkeypatch, credentials, second)
         site.aws.world.keys.revoke(first.access_key_id)
-        found = await scan(cloud, part=ScopeFilter(), state=RememberedState())
+        found = await scan(cloud, scope_filter=ScopeFilter(), state=RememberedState())
         assert isinstance(result_of(found), Complete)
         assert isinstance(result_of(found, MEMBER), Complete)
 
@@ -141,7 +142,7 @@ async def test_deleted_keys_of_the_agent_are_no_fault_of_a_members_role(
         assert held.access_key is not None
         site.aws.world.keys.revoke(held.access_key)
         lost = result_of(
-            await scan(cloud, part=ScopeFilter(), state=RememberedState()), MEMBER, None
+            await scan(cloud, scope_filter=ScopeFilter(), state=RememberedState()), MEMBER, None
         )
     assert isinstance(lost, Failed)
     assert lost.reason is ScopeReason.CREDENTIALS
@@ -166,7 +167,7 @@ async def test_new_keys_of_another_account_are_not_signed_with(
     async with site.cloud() as cloud:
         in_file(monkeypatch, credentials, site.aws.world.account(MEMBER).add_key())
         site.aws.world.keys.revoke(first.access_key_id)
-        lost = result_of(await scan(cloud, part=ScopeFilter(), state=RememberedState()))
+        lost = result_of(await scan(cloud, scope_filter=ScopeFilter(), state=RememberedState()))
     assert isinstance(lost, Failed)
     assert lost.reason is ScopeReason.WRONG_ACCOUNT
     assert f"now of account {MEMBER}" in lost.message
@@ -193,7 +194,7 @@ async def test_a_process_that_hands_out_another_account_is_not_signed_with(
     async with open_cloud(site.settings(), resolve=Secret, clock=clock) as cloud:
         pass_time(cloud, clock, timedelta(minutes=55))
         hand_out(keys[1], now() + timedelta(hours=2))
-        lost = result_of(await scan(cloud, part=ScopeFilter(), state=RememberedState()))
+        lost = result_of(await scan(cloud, scope_filter=ScopeFilter(), state=RememberedState()))
     assert isinstance(lost, Failed)
     assert lost.reason is ScopeReason.WRONG_ACCOUNT
     assert site.asked("DescribeServerlessCaches", account=MEMBER) == 0
@@ -249,7 +250,7 @@ async def test_a_token_is_not_sent_on_to_whom_a_redirect_names(
             with pytest.raises(AwsCallFailed) as raised:
                 async with open_cloud(Aws(), resolve=Secret, clock=now):
                     pass
-    assert raised.value.fault.reason is ScopeReason.CREDENTIALS
+    assert raised.value.error.reason is ScopeReason.CREDENTIALS
     assert somebody.got == []
 
 
@@ -338,7 +339,7 @@ async def test_a_command_is_not_started_once_for_every_scope(
     ) as cloud:
         pass_time(cloud, clock, timedelta(minutes=55))
         (tmp_path / "broken").touch()
-        found = await scan(cloud, part=ScopeFilter(), state=RememberedState())
+        found = await scan(cloud, scope_filter=ScopeFilter(), state=RememberedState())
     reasons = {each.reason for each in found.results if isinstance(each, Failed)}
     assert reasons == {ScopeReason.CREDENTIALS}
     assert started.read_text().count("x") == 2
@@ -353,7 +354,7 @@ async def test_a_command_that_never_answers_is_ended_and_told(
     pid = tmp_path / "pid"
     command = script(tmp_path, f"echo $$ > {pid}\nexec sleep 600")
     (tmp_path / "config").write_text(f"[default]\ncredential_process = {command}\n", "utf-8")
-    with pytest.raises(AwsCallFailed, match="it gave none in time; run the command by hand"):
+    with pytest.raises(AwsCallFailed, match="it gave none in time; run the command manually"):
         async with site.cloud():
             pass
     with pytest.raises(ProcessLookupError):

@@ -148,19 +148,21 @@ async def test_a_member_that_shuts_its_door_fails_alone(fleet: Fleet) -> None:
 async def test_only_named_accounts_need_no_more_of_the_list(fleet: Fleet) -> None:
     fleet.join(*(number(n) for n in range(1, 60)))
     only = ScopeFilter((Scope(AccountId(number(5)), Region(HOME)),))
-    found = await fleet.scan(more={"part": only})
+    found = await fleet.scan(more={"scope_filter": only})
     assert read(found) == {number(5)}
     assert fleet.site.asked("ListAccounts") == 1, "of three pages"
     assert standing(found, number(50)) is ScopeMembership.NOT_IN_RUN
     listed = ScopeFilter((Scope(AccountId(HUB), None),))
-    found = await fleet.scan(beside=[{"id": HUB}], more={"part": listed})
+    found = await fleet.scan(beside=[{"id": HUB}], more={"scope_filter": listed})
     assert read(found) == {HUB}
     assert fleet.site.asked("ListAccounts") == 1, "it has an entry of its own"
 
 
 async def test_a_named_account_that_has_left(fleet: Fleet) -> None:
     fleet.join(A)
-    found = await fleet.scan(more={"part": ScopeFilter((Scope(AccountId(STRANGER), None),))})
+    found = await fleet.scan(
+        more={"scope_filter": ScopeFilter((Scope(AccountId(STRANGER), None),))}
+    )
     assert found.results == ()
     assert standing(found, STRANGER) is ScopeMembership.OUT_OF_SCOPE
     assert standing(found, A) is ScopeMembership.NOT_IN_RUN
@@ -169,7 +171,8 @@ async def test_a_named_account_that_has_left(fleet: Fleet) -> None:
 async def test_shards_share_the_accounts_out(fleet: Fleet) -> None:
     fleet.join(*(number(n) for n in range(1, 12)))
     parts = [
-        read(await fleet.scan(more={"part": ScopeFilter(shard=Shard(n, 3))})) for n in range(3)
+        read(await fleet.scan(more={"scope_filter": ScopeFilter(shard=Shard(n, 3))}))
+        for n in range(3)
     ]
     assert sorted(chain.from_iterable(parts)) == sorted(fleet.organization.members)
 
@@ -180,10 +183,10 @@ async def test_an_account_that_was_listed_before_is_gone_to_straight(fleet: Flee
     fleet.join(*(number(n) for n in range(1, 60)))
     organization = {"organization": {"role_name": ROLE}}
     async with fleet.site.cloud(accounts=[organization]) as cloud:
-        await scan(cloud, part=ScopeFilter(), state=RememberedState())
+        await scan(cloud, scope_filter=ScopeFilter(), state=RememberedState())
         pages = fleet.site.asked("ListAccounts")
         only = ScopeFilter((Scope(AccountId(number(55)), Region(HOME)),), from_event=True)
-        found = await scan(cloud, part=only, state=RememberedState())
+        found = await scan(cloud, scope_filter=only, state=RememberedState())
     assert read(found) == {number(55)}
     assert fleet.site.asked("ListAccounts") == pages
     assert standing(found, number(50)) is ScopeMembership.NOT_IN_RUN

@@ -163,7 +163,7 @@ async def test_a_list_gives_the_names_of_its_accounts(fleet: Fleet) -> None:
     fleet.organization.rename(HUB, "hub")
     found = await fleet.scan(exclude_accounts=[HUB])
     assert read(found) == {A}
-    names = {HUB: "hub", A: "payments", B: "old"}
+    names = {AccountId(HUB): "hub", AccountId(A): "payments", AccountId(B): "old"}
     assert found.listed_names == ListedNames(names, complete=True), "left out or not"
 
 

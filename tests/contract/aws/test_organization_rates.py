@@ -37,7 +37,7 @@ class Rationed:
     async def scan(self, **entry: Any) -> Scan:
         """The accounts are listed; the part is such that none of them is entered."""
         nobody = ScopeFilter((Scope(AccountId(STRANGER), None),))
-        return await self.fleet.scan(more={"part": nobody}, **entry)
+        return await self.fleet.scan(more={"scope_filter": nobody}, **entry)
 
     @property
     def errors(self) -> list[str | None]:

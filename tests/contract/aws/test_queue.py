@@ -52,7 +52,7 @@ async def queue(box: Box) -> AsyncIterator[Queue]:
 async def fault_of(work: Any) -> AwsError:
     with pytest.raises(AwsCallFailed) as caught:
         await work
-    return caught.value.fault
+    return caught.value.error
 
 
 async def until(box: Box, *, waiting: int) -> None:

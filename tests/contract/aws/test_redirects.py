@@ -54,7 +54,7 @@ async def test_no_request_is_sent_on(
             with pytest.raises(AwsCallFailed) as refused:
                 async with site.cloud():
                     pass
-    assert refused.value.fault.reason is not ScopeReason.DENIED
+    assert refused.value.error.reason is not ScopeReason.DENIED
     assert somebody.got == []
 
 
@@ -76,7 +76,7 @@ async def test_an_external_id_is_not_sent_on(site: Site) -> None:
                 "before-sign.sts", lambda request, **_: _at(request, url)
             )
             with pytest.raises(AwsCallFailed):
-                await cloud.accounts.enter(AccountId(MEMBER))
+                await cloud.accounts.authenticate(AccountId(MEMBER))
     assert b"sesame-open-up" in asked.got[0]
     assert somebody.got == []
 

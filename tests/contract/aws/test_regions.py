@@ -124,7 +124,7 @@ async def test_one_accounts_list_says_nothing_of_anothers(site: Site) -> None:
 async def test_a_part_asks_nobody_else(site: Site) -> None:
     site.member()
     only = ScopeFilter((Scope(AccountId(HUB), Region("eu-west-2")),))
-    found = await site.scan(regions="eu-west-*", part=only)
+    found = await site.scan(regions="eu-west-*", scope_filter=only)
     assert [str(result.scope) for result in found.results] == [f"{HUB}/eu-west-2"]
     assert site.asked("AssumeRole") == 0
     assert site.asked("DescribeServerlessCaches") == 1

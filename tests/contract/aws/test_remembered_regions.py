@@ -165,7 +165,7 @@ async def test_an_event_from_a_region_enabled_since_has_the_list_read_anew(site:
     """So does `--only`; what it finds there is scanned in the same run."""
     site.hub.enable(OFF)
     only = ScopeFilter((Scope(AccountId(HUB), Region(OFF)),), from_event=True)
-    found = await site.scan(regions="eu-*", part=only, state=remembered(*EU))
+    found = await site.scan(regions="eu-*", scope_filter=only, state=remembered(*EU))
     assert isinstance(result_of(found, HUB, OFF), Complete)
     assert scanned(found) == {OFF}
     [read] = found.regions_read
@@ -175,7 +175,9 @@ async def test_an_event_from_a_region_enabled_since_has_the_list_read_anew(site:
 async def test_a_sweep_by_hand_reads_the_list_anew(site: Site) -> None:
     site.hub.enable(OFF)
     async with site.cloud(regions="eu-*") as cloud:
-        found = await scan(cloud, part=ScopeFilter(), state=remembered(*EU), refresh_regions=True)
+        found = await scan(
+            cloud, scope_filter=ScopeFilter(), state=remembered(*EU), refresh_regions=True
+        )
     assert isinstance(result_of(found, HUB, OFF), Complete)
     assert len(found.regions_read) == 1
 
@@ -183,7 +185,9 @@ async def test_a_sweep_by_hand_reads_the_list_anew(site: Site) -> None:
 async def test_read_anew_by_hand_in_vain_the_earlier_list_serves_on(site: Site) -> None:
     site.fault(Effect.DENIED, service="ec2", operation="DescribeRegions")
     async with site.cloud(regions="eu-*") as cloud:
-        found = await scan(cloud, part=ScopeFilter(), state=remembered(*EU), refresh_regions=True)
+        found = await scan(
+            cloud, scope_filter=ScopeFilter(), state=remembered(*EU), refresh_regions=True
+        )
     assert scanned(found) == {None, *EU}
 
 

@@ -86,7 +86,9 @@ async def test_who_is_told_to_stop_stops(site: Site) -> None:
             others_done.set()
 
     async with site.cloud(regions=THREE) as cloud:
-        scanning = scan(cloud, part=ScopeFilter(), state=RememberedState(), on_progress=note)
+        scanning = scan(
+            cloud, scope_filter=ScopeFilter(), state=RememberedState(), on_progress=note
+        )
         under_way = asyncio.create_task(scanning)
         await others_done.wait()
         under_way.cancel()

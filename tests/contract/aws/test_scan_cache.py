@@ -24,7 +24,9 @@ async def scanned(
     cloud: Cloud, *known: object, at: datetime | None = None, refresh_users: bool = False
 ) -> Scan:
     state = RememberedState(caches=remember(*known))
-    return await scan(cloud, part=ScopeFilter(), state=state, at=at, refresh_users=refresh_users)
+    return await scan(
+        cloud, scope_filter=ScopeFilter(), state=state, at=at, refresh_users=refresh_users
+    )
 
 
 def directory_of(found: Scan) -> UsersAndGroups:
@@ -188,7 +190,7 @@ class TestVpcs:
         }
         async with site.cloud() as cloud:
             return caches_of(
-                await scan(cloud, part=ScopeFilter(), state=RememberedState(caches=known))
+                await scan(cloud, scope_filter=ScopeFilter(), state=RememberedState(caches=known))
             )["one"].vpc_id
 
 

@@ -34,7 +34,9 @@ async def test_what_was_read_in_time_counts(site: Site) -> None:
     site.place().add_cache("one")
     site.fault(Effect.LATENCY, service="elasticache", region="eu-west-2", delay_s=NEVER_S)
     async with site.cloud(regions=THREE, scope_timeout="5m") as cloud:
-        found = await scan(cloud, part=ScopeFilter(), state=RememberedState(), deadline=SOON)
+        found = await scan(
+            cloud, scope_filter=ScopeFilter(), state=RememberedState(), deadline=SOON
+        )
     assert set(caches_of(found)) == {"one"}
     late = result_of(found, HUB, "eu-west-2")
     assert isinstance(late, Skipped)
@@ -47,7 +49,9 @@ async def test_an_account_that_was_not_entered_in_time(site: Site) -> None:
     site.member(MEMBER)
     site.fault(Effect.LATENCY, service="sts", operation="AssumeRole", delay_s=NEVER_S)
     async with site.cloud(regions=["eu-*"], scope_timeout="5m") as cloud:
-        found = await scan(cloud, part=ScopeFilter(), state=RememberedState(), deadline=SOON)
+        found = await scan(
+            cloud, scope_filter=ScopeFilter(), state=RememberedState(), deadline=SOON
+        )
     late = result_of(found, MEMBER, None)
     assert isinstance(late, Skipped)
     assert late.reason is ScopeReason.NOT_IN_RUN
@@ -59,7 +63,9 @@ async def test_an_account_that_was_not_entered_in_time(site: Site) -> None:
 async def test_a_list_of_accounts_that_was_cut_short_says_nothing_of_the_others(site: Site) -> None:
     site.fault(Effect.LATENCY, service="elasticache", delay_s=NEVER_S)
     async with site.cloud(scope_timeout="5m") as cloud:
-        found = await scan(cloud, part=ScopeFilter(), state=RememberedState(), deadline=SOON)
+        found = await scan(
+            cloud, scope_filter=ScopeFilter(), state=RememberedState(), deadline=SOON
+        )
     assert not found.targets.accounts_complete
     assert found.targets.membership(Scope(AccountId(MEMBER), Region(HOME))) is (
         ScopeMembership.TARGETS_UNKNOWN
@@ -70,7 +76,10 @@ async def test_time_that_was_enough_changes_nothing(site: Site) -> None:
     site.place().add_cache("one")
     async with site.cloud() as cloud:
         found = await scan(
-            cloud, part=ScopeFilter(), state=RememberedState(), deadline=timedelta(minutes=5)
+            cloud,
+            scope_filter=ScopeFilter(),
+            state=RememberedState(),
+            deadline=timedelta(minutes=5),
         )
     assert found.targets.accounts_complete
     assert set(caches_of(found)) == {"one"}
@@ -87,7 +96,9 @@ async def test_a_named_cache_is_asked_for_its_tags_itself(site: Site, is_named: 
     named = frozenset({Arn(one.arn)}) if is_named else frozenset[Arn]()
     state = RememberedState(caches=remember(one, two))
     async with site.cloud() as cloud:
-        caches = caches_of(await scan(cloud, part=ScopeFilter(), state=state, changed_caches=named))
+        caches = caches_of(
+            await scan(cloud, scope_filter=ScopeFilter(), state=state, changed_caches=named)
+        )
     tags = [caches[name].tags for name in ("one", "two")]
     assert [each.values["env"] for each in tags if isinstance(each, Tags)] == [
         "new" if is_named else "old",

@@ -92,7 +92,7 @@ async def test_one_assumed_role_for_fifty_at_once(site: Site) -> None:
     site.member()
     async with site.cloud() as cloud:
         entered = await asyncio.gather(
-            *(cloud.accounts.enter(AccountId(MEMBER)) for _ in range(50))
+            *(cloud.accounts.authenticate(AccountId(MEMBER)) for _ in range(50))
         )
     assert len({id(account.credentials) for account in entered}) == 1
     assert site.asked("AssumeRole") == 1

@@ -47,13 +47,13 @@ async def test_subnets_that_cannot_be_read_are_unknown(site: Site) -> None:
 async def test_what_is_known_already_stays_known(site: Site) -> None:
     site.place().add_cache("one")
     async with site.cloud() as cloud:
-        before = caches_of(await scan(cloud, part=ScopeFilter(), state=RememberedState()))[
+        before = caches_of(await scan(cloud, scope_filter=ScopeFilter(), state=RememberedState()))[
             "one"
         ].vpc_id
         site.place().add_subnet("subnet-new", vpc="vpc-new")
         site.place().add_cache("two", subnets=("subnet-new",))
         site.fault(Effect.DENIED, **SUBNETS)
-        found = caches_of(await scan(cloud, part=ScopeFilter(), state=RememberedState()))
+        found = caches_of(await scan(cloud, scope_filter=ScopeFilter(), state=RememberedState()))
     assert found["one"].vpc_id == before
     assert found["two"].vpc_id is UNKNOWN
 
@@ -81,6 +81,6 @@ async def test_what_cannot_change_is_not_asked_twice(site: Site) -> None:
         site.place(account_id).add_cache("one", subnets=("subnet-shared",))
     async with site.cloud() as cloud:
         for _ in range(3):
-            found = await scan(cloud, part=ScopeFilter(), state=RememberedState())
+            found = await scan(cloud, scope_filter=ScopeFilter(), state=RememberedState())
             assert caches_of(found, MEMBER)["one"].vpc_id == "vpc-shared"
     assert site.asked("DescribeSubnets") == 2, "once for each account"

@@ -195,7 +195,7 @@ async def test_only_a_trusted_certificate_is_talked_to(
             else:
                 with pytest.raises(AwsCallFailed) as raised:
                     await session.call("sts:GetCallerIdentity")
-                assert raised.value.fault.reason is ScopeReason.UNREACHABLE
+                assert raised.value.error.reason is ScopeReason.UNREACHABLE
     assert len(site.aws.calls) == (1 if trusted else 0)
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
+import socket
+import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +15,8 @@ import pytest
 from discovery.config.load import parse_config
 from discovery.config.model import Config
 from discovery.control_plane.base import ControlPlaneError
-from discovery.doctor.control_plane import check_teleport
+from discovery.control_plane.teleport.dial import DIAL_DEADLINE_S
+from discovery.doctor.control_plane import REACH_DEADLINE, check_teleport
 from discovery.policies.teleport import DB_VERBS, bot_role
 from discovery.policies.usage import AwsUsage, Hub
 from discovery.reports.checks import Check, CheckStatus
@@ -181,6 +186,26 @@ async def test_a_cluster_that_cannot_be_reached(site: Site) -> None:
     settings = site.settings(address="127.0.0.1:1")
     [check] = await check_teleport(config(), settings, None, site.now)
     assert check.outcome is CheckStatus.FAIL
+
+
+async def test_an_address_that_never_answers_is_given_up_after_one_deadline_for_all_attempts(
+    site: Site,
+) -> None:
+    site.write_identity()
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # the kernel connects; nobody reads
+        settings = site.settings(address=f"127.0.0.1:{silent.getsockname()[1]}")
+        began = time.monotonic()
+        [check] = await check_teleport(
+            config(), settings, None, site.now, reach_deadline=timedelta(milliseconds=200)
+        )
+        await asyncio.sleep(0)  # the loop closes the socket of the handshake that was cancelled
+    assert time.monotonic() - began < DIAL_DEADLINE_S, "no attempt took its own full time"
+    assert check.outcome is CheckStatus.FAIL
+    assert f"{settings.address} did not answer within 0.2 s" in check.message
+
+
+def test_the_deadline_of_all_attempts_is_no_longer_than_that_of_one() -> None:
+    assert REACH_DEADLINE.total_seconds() <= DIAL_DEADLINE_S
 
 
 class TestAnOlderCluster:

@@ -71,7 +71,7 @@ class Fleet:
     async def _sweep(self, shard: Shard) -> Report:
         return await run_sweep(
             self._configuration(shard),
-            SweepRequest(part=ScopeFilter(shard=shard)),
+            SweepRequest(scope_filter=ScopeFilter(shard=shard)),
             Interruption(),
             None,
             lock_timeout=timedelta(seconds=60),

@@ -79,7 +79,7 @@ async def test_every_account_is_read(
             resolve=lambda reference: resolve_external_id(reference, variables),
             clock=lambda: datetime.now(UTC),
         ) as cloud:
-            found = await scan(cloud, part=ScopeFilter(), state=RememberedState())
+            found = await scan(cloud, scope_filter=ScopeFilter(), state=RememberedState())
     assert all(isinstance(result, Complete) for result in found.results), found.results
     assert len(found.results) == scopes
     assert {result.scope.account_id for result in found.results} == set(accounts)

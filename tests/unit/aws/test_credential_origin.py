@@ -126,14 +126,14 @@ def parsed(text: str) -> Exception:
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("aws_secret_access_key = S3cret\n", f"{CONFIG}:1: a setting stands before"),
+        ("aws_secret_access_key = S3cret\n", f"{CONFIG}:1: there is a setting before"),
         ("[profile a]\nS3cret\n", f"{CONFIG}:2: the line is neither"),
         ("[profile a]\n[profile a]\n", f"{CONFIG}:2: the section [profile a] is there twice"),
         ("[profile a]\nx = 1\nx = S3cret\n", f"{CONFIG}:3: the setting x is there twice"),
     ],
 )
 def test_a_broken_file_is_named_with_its_line_and_not_quoted(text: str, place: str) -> None:
-    fault = unreadable_setup(parsed(text)).fault
+    fault = unreadable_setup(parsed(text)).error
     assert fault.reason is ScopeReason.CREDENTIALS
     assert fault.message.startswith(f"the agent's credentials could not be got: {place}")
     assert "S3cret" not in fault.message
@@ -163,7 +163,7 @@ RAISED: list[tuple[Exception, str]] = [
 @pytest.mark.parametrize(("error", "why"), RAISED, ids=lambda value: type(value).__name__)
 def test_what_is_raised_on_the_way_is_told_by_its_origin(error: Exception, why: str) -> None:
     given = setup(AWS_WEB_IDENTITY_TOKEN_FILE="/token", AWS_ROLE_ARN="arn:r")
-    fault = explain_failure(error, origin_of(WEB_IDENTITY, given), given).fault
+    fault = explain_failure(error, origin_of(WEB_IDENTITY, given), given).error
     assert fault.reason is ScopeReason.CREDENTIALS
     assert fault.message.startswith(
         "the agent's credentials could not be got: web identity token file /token of "
@@ -174,11 +174,11 @@ def test_what_is_raised_on_the_way_is_told_by_its_origin(error: Exception, why: 
 @pytest.mark.parametrize(
     "error", [ValueError("x"), AttributeError("x"), TypeError("x"), KeyError("AccessKeyId")]
 )
-def test_a_command_that_prints_nonsense_is_no_answer_of_aws(error: Exception) -> None:
+def test_a_command_whose_output_is_malformed_is_no_answer_of_aws(error: Exception) -> None:
     given = setup("bare")
-    fault = explain_failure(error, origin_of(PROCESS, given), given).fault
+    fault = explain_failure(error, origin_of(PROCESS, given), given).error
     assert "`/opt/vault` of profile bare" in fault.message
-    assert "it printed no JSON document of credentials; run the command by hand" in fault.message
+    assert "it printed no JSON document of credentials; run the command manually" in fault.message
 
 
 NAMES = st.sampled_from([*BOTH, "default", "nobody"])

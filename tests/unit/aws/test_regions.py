@@ -42,7 +42,7 @@ async def enabled(*regions: dict[str, str]) -> frozenset[Region]:
 async def test_no_region_at_all_is_no_answer(regions: tuple[dict[str, str], ...]) -> None:
     with pytest.raises(AwsCallFailed) as raised:
         await enabled(*regions)
-    assert raised.value.fault.reason is ScopeReason.MALFORMED
+    assert raised.value.error.reason is ScopeReason.MALFORMED
 
 
 async def test_a_region_that_is_listed_as_off_is_not_enabled() -> None:

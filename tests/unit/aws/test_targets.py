@@ -26,8 +26,8 @@ ACCOUNTS = {
 }
 
 
-def targets(*, complete: bool = True, part: ScopeFilter = ScopeFilter()) -> Targets:
-    return Targets(accounts=ACCOUNTS, accounts_complete=complete, part=part)
+def targets(*, complete: bool = True, scope_filter: ScopeFilter = ScopeFilter()) -> Targets:
+    return Targets(accounts=ACCOUNTS, accounts_complete=complete, scope_filter=scope_filter)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_an_account_missing_from_a_list_that_was_cut_short_is_unknown() -> None:
 def test_a_part_leaves_everything_else_out_of_the_run(
     only: Scope, inside: set[tuple[AccountId, Region]]
 ) -> None:
-    narrowed = targets(part=ScopeFilter((only,)))
+    narrowed = targets(scope_filter=ScopeFilter((only,)))
     assert {(scope.account_id, scope.region) for scope in narrowed.scopes} == inside
     for scope in (Scope(READ, IRELAND), Scope(READ, OHIO), Scope(NO_ROLE_GLOBS, IRELAND)):
         if not ScopeFilter((only,)).covers(scope):
@@ -82,7 +82,7 @@ def test_a_part_leaves_everything_else_out_of_the_run(
 def test_another_shards_accounts_are_never_out_of_scope() -> None:
     shards = [Shard(index, 2) for index in range(2)]
     mine = next(shard for shard in shards if not shard.owns(STRANGER))
-    narrowed = targets(part=ScopeFilter(shard=mine))
+    narrowed = targets(scope_filter=ScopeFilter(shard=mine))
     assert narrowed.membership(Scope(STRANGER, IRELAND)) is ScopeMembership.NOT_IN_RUN
 
 

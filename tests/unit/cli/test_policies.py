@@ -82,7 +82,7 @@ def test_external_ids_are_not_printed(cli: CommandLine) -> None:
         run = cli.run("policies", kind, "--hub", AGENT, "--format", form, WORD=SECRET)
         assert SECRET not in run.out + run.err
     run = cli.run("policies", "trust", "--hub", AGENT, WORD=SECRET)
-    assert "Put the value of env:WORD where its name stands" in run.err
+    assert "Put the value of env:WORD where its name is" in run.err
 
 
 @pytest.mark.parametrize(

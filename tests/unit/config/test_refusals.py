@@ -33,7 +33,7 @@ ROOT = [
     ("unknown key like no other", f"{HEAD}▸zzz: 1", "zzz", "there is no such key"),
     ("empty section", f"{HEAD}aws:▸", "aws", "the value is missing; wanted: a mapping"),
     ("a list for a section", f"{HEAD}aws: ▸[1]", "aws",
-     "a list cannot stand here; wanted: a mapping"),
+     "a list cannot be used here; wanted: a mapping"),
     ("a text for a section", f"{HEAD}state: ▸here", "state", '"here" is not a mapping'),
     ("policy", f"{HEAD}policy: ▸upsert_only", "policy",
      '"upsert_only" is not one of sync, upsert-only, create-only (did you mean upsert-only?)'),
@@ -193,7 +193,7 @@ MATCHERS = [
     ("tag that is a date", "name: m\n  tags: {since: ▸2026-01-31}", "tags.since[0]",
      f'"2026-01-31" without quotes is a date {QUOTES}'),
     ("tag that is a mapping", "name: m\n  tags: {env: [▸{a: b}]}", "tags.env[0]",
-     "a mapping cannot stand here; wanted: a text"),
+     "a mapping cannot be used here; wanted: a text"),
     ("tag key on", 'name: m\n  tags: {▸on: "x"}', "tags",
      'the key "on" is no text to YAML; put it in quotes'),
     ("tag key 1", 'name: m\n  tags: {▸1: "x"}', "tags",
@@ -294,7 +294,7 @@ REST = [
     ("address with a scheme",
      "control_plane: {kind: teleport, identity_file: i, address: ▸https://t.example.com:443}",
      "control_plane.address", '"https://t.example.com:443" is not host:port, '
-     "such as 127.0.0.1:9808; leave out what stands before the host"),
+     "such as 127.0.0.1:9808; leave out what comes before the host"),
     ("address with port 0", "control_plane: {kind: teleport, identity_file: i, address: ▸'t:0'}",
      "control_plane.address", "port 0 is no port that a service listens on"),
     ("address of everybody",
@@ -334,12 +334,12 @@ REST = [
      "service: {events: {queue_url: ▸'http://localhost/111122223333/{shard}{shard}'}}",
      "service.events.queue_url",
      '"http://localhost/111122223333/{shard}{shard}" is not a queue URL such as '
-     "https://sqs.eu-west-1.amazonaws.com/111122223333/cachemuster; {shard} may stand in it once, "
+     "https://sqs.eu-west-1.amazonaws.com/111122223333/cachemuster; {shard} may be in it once, "
      "in the name"),
     ("a queue in the shard's own account", "service: {events: {queue_url: "
      "▸'https://sqs.eu-west-1.amazonaws.com/{shard}/q'}}", "service.events.queue_url",
      '"https://sqs.eu-west-1.amazonaws.com/{shard}/q" is not a queue URL such as '
-     "https://sqs.eu-west-1.amazonaws.com/111122223333/cachemuster; {shard} may stand in it once, "
+     "https://sqs.eu-west-1.amazonaws.com/111122223333/cachemuster; {shard} may be in it once, "
      "in the name"),
     ("scope metrics", "service: {scope_metrics_limit: ▸-1}", "service.scope_metrics_limit",
      "-1 is less than 0, the least there may be"),

@@ -44,14 +44,14 @@ def targets(
     west: bool = True,
     complete: bool = True,
     accounts: bool = True,
-    part: ScopeFilter = ScopeFilter(),
+    scope_filter: ScopeFilter = ScopeFilter(),
 ) -> Targets:
     """Targets with EAST, and WEST if so; `complete` the region list, `accounts` the others'."""
     regions = frozenset({Region("us-east-1")} | ({Region("eu-west-1")} if west else set()))
     return Targets(
         accounts={ACCOUNT: RegionList(regions, complete=complete)},
         accounts_complete=accounts,
-        part=part,
+        scope_filter=scope_filter,
     )
 
 
@@ -75,11 +75,14 @@ OUT = targets(west=False)
     [
         pytest.param(LIVE, TARGETS, R.WAITING, id="in-this-run-and-read"),
         pytest.param(
-            LIVE, targets(part=ScopeFilter(only=(EAST,))), R.NOT_IN_RUN, id="left-out-by-only"
+            LIVE,
+            targets(scope_filter=ScopeFilter(only=(EAST,))),
+            R.NOT_IN_RUN,
+            id="left-out-by-only",
         ),
         pytest.param(
             LIVE_ABROAD,
-            targets(part=ScopeFilter(only=(WEST,))),
+            targets(scope_filter=ScopeFilter(only=(WEST,))),
             R.NOT_IN_RUN,
             id="only-before-all-else",
         ),
@@ -211,10 +214,11 @@ def test_what_an_exclusion_takes_out_waits_for_prune(
 @pytest.mark.parametrize(
     "at",
     [
-        pytest.param(targets(part=ScopeFilter(only=(EAST,))), id="not-in-this-run"),
+        pytest.param(targets(scope_filter=ScopeFilter(only=(EAST,))), id="not-in-this-run"),
         pytest.param(targets(west=False, complete=False), id="targets-unknown"),
         pytest.param(
-            targets(west=False, part=ScopeFilter(only=(EAST,))), id="pruning-sees-the-part-only"
+            targets(west=False, scope_filter=ScopeFilter(only=(EAST,))),
+            id="pruning-sees-the-part-only",
         ),
     ],
 )

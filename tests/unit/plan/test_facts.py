@@ -179,7 +179,7 @@ def test_the_note_says_since_when() -> None:
     read_at = NOW - 90 * MINUTE
     before = replace(BEFORE, tags=Tags({}, read_at, confirmed=False))
     note = facts_of(replace(UNREAD, vpc_id=None), before, LIVE).notes[0]
-    assert note.message == "the tags could not be read; those of 2026-11-23 07:30 UTC stand in"
+    assert note.message == "the tags could not be read; those of 2026-11-23 07:30 UTC are used"
 
 
 # A cache was deleted and made again under its name; its tags can be read only later.

@@ -80,7 +80,7 @@ def test_the_verdict_of_a_recreated_cache_is_no_change() -> None:
 
 NOBODY = (
     "no member of user group app can log in with IAM: all of them have passwords, with which a "
-    "person can AUTH by hand but not with IAM; mend a member, or add an IAM user"
+    "person can AUTH manually but not with IAM; mend a member, or add an IAM user"
 )
 
 

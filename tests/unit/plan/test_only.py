@@ -25,7 +25,7 @@ def check(
     targets = Targets(
         accounts={ONE: regions, OTHER: regions},
         accounts_complete=complete,
-        part=ScopeFilter(only=only, shard=shard),
+        scope_filter=ScopeFilter(only=only, shard=shard),
     )
     check_named_scopes(targets, scanned=scanned, registered=registered)
 

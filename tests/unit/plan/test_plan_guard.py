@@ -122,7 +122,7 @@ def test_the_population_is_the_larger_of_listed_and_remembered(
 
 def test_the_population_is_that_of_this_part_of_the_run() -> None:
     listed = [*gone(2), *gone(3, EAST), *gone(4, ABROAD)]
-    part = replace(TARGETS, part=ScopeFilter(only=(EAST,)))
+    part = replace(TARGETS, scope_filter=ScopeFilter(only=(EAST,)))
     assert planned(NEW, listed=listed, world={"targets": part}).guard.population == 3
 
 
@@ -177,7 +177,7 @@ def test_registered_by_hand_no_more_it_is_registered_anew_though_the_list_has_sh
 
 def test_registrations_of_other_parts_say_nothing_about_this_list() -> None:
     everything = [*gone(3), *gone(1, EAST)]
-    part = replace(TARGETS, part=ScopeFilter(only=(EAST,)))
+    part = replace(TARGETS, scope_filter=ScopeFilter(only=(EAST,)))
     kept = planned(
         NEW, listed=everything[3:], remembered=everything, world={"targets": part}
     )  # fmt: skip
@@ -186,7 +186,7 @@ def test_registrations_of_other_parts_say_nothing_about_this_list() -> None:
 
 # After an event one scope alone is scanned, and the whole part of the process is weighed.
 
-BY_EVENT = replace(TARGETS, part=ScopeFilter(only=(WEST,), from_event=True))
+BY_EVENT = replace(TARGETS, scope_filter=ScopeFilter(only=(WEST,), from_event=True))
 ELSEWHERE = [past_of(cache("far", EAST))]
 
 

@@ -166,7 +166,11 @@ CASES = [
     live(A.KEEP, R.UNCHANGED, cache(), under=STRICT),
     # held
     live(A.HELD, R.SCOPE_FAILED, world={"instead": [failed(WEST)]}),
-    live(A.HELD, R.NOT_IN_RUN, world={"targets": replace(TARGETS, part=ScopeFilter(only=(EAST,)))}),
+    live(
+        A.HELD,
+        R.NOT_IN_RUN,
+        world={"targets": replace(TARGETS, scope_filter=ScopeFilter(only=(EAST,)))},
+    ),
     live(A.HELD, R.TARGETS_UNKNOWN, world={"targets": HALF_READ}),
     live(A.HELD, R.OUT_OF_SCOPE, listed=(registered(cache(scope=ABROAD)),)),
     live(A.HELD, R.WAITING),
@@ -198,7 +202,7 @@ CASES = [
     new(A.BLOCKED, R.NAME_COLLISION, cache(), listed=(registered(cache("x"), name=NAME),)),
     new(A.BLOCKED, R.NAME_INVALID, cache(tags=tagged(TeleportDatabaseName="a_b"))),
     live(A.BLOCKED, R.NAME_INVALID, cache(tags=tagged(TeleportDatabaseName="a_b"))),
-    new(A.BLOCKED, R.UNREADABLE, cache(engine_version=UNKNOWN, nonsense=("FullEngineVersion",))),
+    new(A.BLOCKED, R.UNREADABLE, cache(engine_version=UNKNOWN, malformed=("FullEngineVersion",))),
     live(A.BLOCKED, R.UNREADABLE, cache(engine_version="8" * 5000)),
     live(  # what is remembered of an engine turns nothing away
         A.BLOCKED,

@@ -279,7 +279,7 @@ def test_what_was_removed_and_stands_again_is_a_conflict(
         prunes=True,
     )
     assert outcome(ruling) == (Action.CONFLICT, R.RESTORED)
-    assert "removed here at 2026-11-23 08:00:00 UTC, and it stands again" in ruling.message
+    assert "removed here at 2026-11-23 08:00:00 UTC, and it exists again" in ruling.message
 
 
 @pytest.mark.parametrize("reason", OF_AWS)

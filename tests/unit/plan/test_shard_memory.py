@@ -38,7 +38,7 @@ ORDERS = FoundCache(
 
 def targets(shard: Shard) -> Targets:
     known = {ACCOUNT: RegionList(frozenset(REGIONS[:1]), complete=True)}
-    return Targets(accounts=known, accounts_complete=True, part=ScopeFilter(shard=shard))
+    return Targets(accounts=known, accounts_complete=True, scope_filter=ScopeFilter(shard=shard))
 
 
 def sweep_shard(

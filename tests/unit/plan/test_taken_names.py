@@ -114,7 +114,9 @@ def test_its_end_is_told(
 def test_what_another_shard_looks_after_is_forgotten_without_a_word_of_its_scope() -> None:
     shards = (Shard(index, 2) for index in range(2))
     theirs = next(shard for shard in shards if not shard.owns(WEST.account_id))
-    after, _ = after_sweep(at=known(), targets=replace(TARGETS, part=ScopeFilter(shard=theirs)))
+    after, _ = after_sweep(
+        at=known(), targets=replace(TARGETS, scope_filter=ScopeFilter(shard=theirs))
+    )
     assert after == ()
 
 

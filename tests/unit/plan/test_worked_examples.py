@@ -132,7 +132,7 @@ def test_example_c_subnets_denied_costs_the_vpc_label_alone() -> None:
 
 
 def test_example_d_tags_denied_deregisters_nothing() -> None:
-    """Teleport's own discovery deletes here; the last known tags stand in for ours (R1)."""
+    """Teleport's own discovery deletes here; the last known tags are used for ours (R1)."""
     live = registered(ec1(), PROD)
     moment = plan_input(
         instead=[complete(SCOPE, ec1(tags=UNKNOWN))],

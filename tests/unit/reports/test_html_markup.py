@@ -122,7 +122,7 @@ def test_only_one_module_makes_markup_of_strings() -> None:
 
 @pytest.mark.parametrize("source", ["a</style>", "a<!--b", "é"])
 def test_a_source_that_could_end_early_is_refused(source: str) -> None:
-    with pytest.raises(ValueError, match="cannot stand"):
+    with pytest.raises(ValueError, match="cannot be put"):
         verbatim(source)
 
 

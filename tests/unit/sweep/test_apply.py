@@ -886,7 +886,7 @@ async def test_a_removal_done_before_removes_nothing_that_stands_there_since(
     assert found.applied is expected
     if expected is None:
         assert (found.action, found.reason) == (Action.CONFLICT, Reason.RESTORED)
-        assert "stands again" in found.message
+        assert "exists again" in found.message
     assert (OLD.name in sim.resources) is (expected is None)
 
 

@@ -14,7 +14,7 @@ from discovery.model.codes import Action, IamVerdict, Reason, ScopeReason
 from discovery.model.ownership import CacheArn, NotOurs, owner_of, parse_cache_arn
 from discovery.model.values import UNKNOWN, Cache, Database, ResourceName, Scanned, UsersAndGroups
 from discovery.plan.adoption.adoption import adoption, unseen
-from discovery.plan.adoption.identify import part_to_scan
+from discovery.plan.adoption.identify import scope_filter_for
 from discovery.plan.adoption.release import keep_unwanted, release
 from discovery.plan.adoption.transfer import Obstacle, Refused, Transfer, is_same
 from discovery.plan.inputs import observe
@@ -364,19 +364,19 @@ def test_a_plan_is_the_same_until_the_resource_or_its_cache_changes() -> None:
 
 class TestWhereToLook:
     def test_in_the_scope_that_it_names(self) -> None:
-        assert part_to_scan(theirs(), RememberedState()) == ScopeFilter(only=(WEST,))
+        assert scope_filter_for(theirs(), RememberedState()) == ScopeFilter(only=(WEST,))
 
     def test_where_a_cache_was_last_seen_at_its_uri(self) -> None:
         bare = theirs(spec={"protocol": "redis", "uri": ORDERS.endpoint.uri})  # type: ignore[union-attr]
         known = RememberedState(caches={ORDERS.arn: remembered(ORDERS)})
-        assert part_to_scan(bare, known) == ScopeFilter(only=(WEST,))
-        assert part_to_scan(bare, RememberedState()) == ScopeFilter()
+        assert scope_filter_for(bare, known) == ScopeFilter(only=(WEST,))
+        assert scope_filter_for(bare, RememberedState()) == ScopeFilter()
 
     @pytest.mark.parametrize("account", ["", "12", "11112222333x", f"{ACCOUNT}/x"])
     def test_everywhere_when_what_it_names_is_no_scope(self, account: str) -> None:
         live = theirs()
         assert (
-            part_to_scan(replace(live, spec=spec(live, account_id=account)), RememberedState())
+            scope_filter_for(replace(live, spec=spec(live, account_id=account)), RememberedState())
             == ScopeFilter()
         )
 

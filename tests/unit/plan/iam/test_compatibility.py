@@ -272,7 +272,7 @@ def test_a_group_of_passwords_lets_a_person_in_by_hand_but_not_iam(
     judged = iam_verdict(known_cache(), found)
     assert judged.verdict is V.NOT_READY
     assert judged.findings[0].code is F.NO_IAM_USER
-    assert ("AUTH by hand" in judged.findings[0].message) is by_hand
+    assert ("AUTH manually" in judged.findings[0].message) is by_hand
 
 
 def test_unreadable_users_make_the_verdict_unknown() -> None:

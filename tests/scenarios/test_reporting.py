@@ -1,4 +1,4 @@
-"""What a sweep, an audit, status and export tell: exit codes, the last line, the memory."""
+"""What sweep, audit, status and export report: exit codes, the last line, what is remembered."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TROUBLES: list[Any] = [
 
 
 @pytest.mark.parametrize(("troubles", "code"), TROUBLES)
-def test_of_several_troubles_the_first_is_told(
+def test_of_several_problems_the_first_is_reported(
     scenario: Scenario, troubles: Any, code: int
 ) -> None:
     scenario.configure(aws={"regions": [FRANKFURT, VIRGINIA]})
@@ -51,7 +51,7 @@ def test_of_several_troubles_the_first_is_told(
     scenario.audit("--fail-on", "blocker", "--detailed-exitcode", exits=code)
 
 
-def test_changes_pending_are_told_when_asked_for(scenario: Scenario) -> None:
+def test_pending_changes_are_reported_on_request(scenario: Scenario) -> None:
     scenario.cache("orders", group="people")
     scenario.audit()
     scenario.audit("--detailed-exitcode", exits=2)
