@@ -14,7 +14,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _IN_ANY_CASE: Final = frozenset({Format.JSON, Format.CSV})
 """Formats that have every item, whatever is asked."""
 _UNGROUPED: Final = frozenset({Format.JSON, Format.HTML})
-"""Formats without headings that items could stand under."""
+"""Formats that do not group items."""
 
 
 def with_view(function: _Function) -> _Function:

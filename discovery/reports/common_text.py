@@ -32,7 +32,7 @@ class Pattern:
     """With a gap for each piece; equal for messages that say the same."""
     pieces: tuple[str, ...]
     masked: tuple[str, ...]
-    """The pieces with a gap for each word that stands beside the message anyway."""
+    """The pieces with a gap for each word that is shown beside the message."""
 
 
 def pattern_of(
@@ -40,7 +40,7 @@ def pattern_of(
 ) -> Pattern:
     """Take a message apart: names of what it is about, numbers, quotations and ARNs are pieces.
 
-    `own_words`: names of what it is about; `beside`: those that stand beside it in a list.
+    `own_words`: names of what it is about; `beside`: those shown beside it in a list.
     """
     shown = {word for word in beside if word}
     own = shown.union(word for word in own_words if word)

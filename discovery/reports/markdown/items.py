@@ -104,7 +104,7 @@ def _details(item: Item, report: Report, *, changes: bool, full: bool) -> Iterat
 
 
 def _one_line(item: Item, report: Report) -> str:
-    """The action, the cache, and codes: what they mean stands elsewhere."""
+    """The action, the cache, and codes: what they mean is listed elsewhere."""
     found = item.iam.findings if item.iam else ()
     codes = {one.code.value for one in found if one.severity is not Severity.INFO}
     about = (code(each) for each in (item.reason.value, *sorted(codes)))

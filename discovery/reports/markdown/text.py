@@ -59,7 +59,7 @@ def fenced(lines: Iterable[str], *, indent: int = 0) -> str:
 
 
 def collapse(summary: str) -> tuple[str, str]:
-    """Return what stands before and behind Markdown that a reader opens by its summary.
+    """Return the HTML before and behind Markdown that a reader opens by its summary.
 
     `summary`: HTML on one line; `html_code` sets what others wrote.
     """
