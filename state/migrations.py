@@ -19,7 +19,7 @@ STATE_FILE = FileKind(
     what="state file",
     application_id=0x434D5354,  # "CMST"
     migrations=migrations,
-    version=7,
+    version=8,
     remedy="Restore it from a backup, or move it away together with its -wal and -shm files: "
     "the next sweep starts a new one, and the first sweep of a new one removes nothing",
 )
@@ -214,6 +214,10 @@ CREATE TABLE accounts (
 ) STRICT;
 """
 
+_TOTALS = """
+ALTER TABLE sweeps ADD COLUMN totals TEXT;        -- JSON; NULL: not counted
+"""
+
 
 @migrations()
 def m0001_first(database: Database) -> None:
@@ -258,3 +262,9 @@ def m0007_audit_trail(database: Database) -> None:
 def m0008_account_names(database: Database) -> None:
     """Add what organizations call their accounts."""
     database.executescript(_ACCOUNT_NAMES)
+
+
+@migrations()
+def m0009_totals(database: Database) -> None:
+    """Add what there was at the end of each sweep, for pictures over time."""
+    database.executescript(_TOTALS)

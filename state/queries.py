@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from sqlite_utils import Database
@@ -85,6 +85,17 @@ _HISTORY = """
 """
 """In the order in which they were recorded, whatever the clock said: sweep by sweep, and within one
 what was observed before what was written for it."""
+
+
+_COUNTED_BETWEEN = "SELECT min(finished_at), max(finished_at) FROM sweeps WHERE totals IS NOT NULL"
+_LAST_OF_PERIOD = """
+    SELECT *, max(rowid) FROM sweeps WHERE totals IS NOT NULL
+    GROUP BY substr(finished_at, 1, :digits) ORDER BY finished_at
+"""
+"""SQLite takes the other columns from the row of the maximum."""
+_PERIODS: Final = ((timedelta(hours=6), 16), (timedelta(days=10), 13), (timedelta.max, 10))
+"""Up to which span of time so many characters of an instant tell periods apart: those of a minute,
+an hour, a day."""
 
 
 class Undecodable(Exception):
@@ -188,6 +199,20 @@ def sweeps(database: Database, *, limit: int | None = None) -> tuple[SweepRecord
         "SELECT * FROM sweeps ORDER BY rowid DESC LIMIT ?",
         [-1 if limit is None else limit],
     )
+    return tuple(decoded(found, rows.SWEEPS.record))
+
+
+def sweep_totals(database: Database) -> tuple[SweepRecord, ...]:
+    """Read the sweeps that counted what there was, oldest first: the last of each period.
+
+    A period is a minute, an hour or a day, so that there are some hundreds however long the time.
+    """
+    first, last = next(iter(database.execute(_COUNTED_BETWEEN)))
+    if first is None:
+        return ()
+    span = rows.from_iso(last) - rows.from_iso(first)
+    digits = next(digits for longest, digits in _PERIODS if span <= longest)
+    found = database.query(_LAST_OF_PERIOD, {"digits": digits})
     return tuple(decoded(found, rows.SWEEPS.record))
 
 

@@ -274,6 +274,18 @@ class Episode:
     since: datetime
 
 
+class Total(StrEnum):
+    """Names of what a sweep counts at its end, for pictures over time."""
+
+    REGISTRATIONS = "registrations"
+    READY = "ready"
+    """Caches by verdict, as are the next two."""
+    NOT_READY = "not-ready"
+    UNKNOWN = "unknown"
+    SCOPES = "scopes"
+    UNREAD_SCOPES = "unread_scopes"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepRecord:
     """One finished sweep."""
@@ -285,6 +297,9 @@ class SweepRecord:
     exit_code: int
     checksum: str
     summary: Mapping[str, int]
+    totals: Mapping[str, int] | None = None
+    """What there was at its end, under the names of `Total`. None: it was about a part of the
+    scopes, made no plan, or is from before that was recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

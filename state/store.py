@@ -271,6 +271,10 @@ class ReadOnlyStore:
         """Read the finished sweeps, the newest first."""
         return self._read(lambda database: queries.sweeps(database, limit=limit)) or ()
 
+    def sweep_totals(self) -> tuple[SweepRecord, ...]:
+        """Read what sweeps counted, oldest first: the last of each minute, hour or day."""
+        return self._read(queries.sweep_totals) or ()
+
     def account_names(self) -> Mapping[AccountId, str]:
         """Read what organizations call their accounts, as last read."""
         return self._read(queries.account_names) or {}

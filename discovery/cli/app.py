@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "quickstart": "See it all in seconds, on a simulated cloud. Start here.",
     "sweep": "Make the database list equal to the caches that exist.",
     "audit": "Show what a sweep would do, and who could log in.",
+    "repairs": "Print a script that repairs what an audit finds.",
     "run": "Run as a service: sweep at an interval and after changes.",
     "status": "Show what the state file remembers, offline.",
     "history": "Show what changed, and why.",

@@ -187,6 +187,14 @@ with_any_format: Final = _options(
     with_output,
 )
 """Add `--format` with every report format, and `-o`."""
+with_status_format: Final = _options(
+    _format(
+        (Format.TABLE, Format.JSON, Format.HTML),
+        "A table for people, one JSON document, or a page with pictures over time.",
+    ),
+    with_output,
+)
+"""Add `--format` with HTML besides table and JSON, and `-o`."""
 with_history_format: Final = _options(
     _format(
         ("table", "json", "csv"),

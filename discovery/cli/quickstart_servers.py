@@ -12,6 +12,9 @@ from discovery.cli.tour import Tour
 from discovery.reports.exit import Exit
 from discovery.sandbox.agent_world import environment
 from discovery.sandbox.aws.server import SimulatedAws
+from discovery.sandbox.data_plane.client_files import VARIABLE as CACHES_VARIABLE
+from discovery.sandbox.data_plane.client_files import write_client_files
+from discovery.sandbox.data_plane.server import SimulatedCaches
 from discovery.sandbox.demo import EXTERNAL_ID, ROLE_NAME, build_demo
 from discovery.sandbox.teleport.demo import build_cluster, issue, section
 from discovery.sandbox.teleport.server import SimulatedTeleport
@@ -47,11 +50,21 @@ def run_tour(directory: Path, *, verbosity: int) -> Exit:
     secret.write_text(EXTERNAL_ID, "utf-8")
     demo = build_demo()
     aws, teleport = SimulatedAws(demo.world), SimulatedTeleport(build_cluster())
-    with aws.serve_in_thread() as url, teleport.serve_in_thread() as at:
+    caches = SimulatedCaches(demo.world)
+    with (
+        aws.serve_in_thread() as url,
+        teleport.serve_in_thread() as at,
+        caches.serve_in_thread() as data_plane,
+    ):
         identities = issue(teleport.cluster, directory)
         cluster = section(at.proxy, identities.bot)
         path.write_text(CONFIGURATION % {"secret": secret} + cluster, "utf-8")
-        with _isolated_environment({**environment(demo, url), VARIABLE: str(path)}):
+        variables = {
+            **environment(demo, url),
+            VARIABLE: str(path),
+            CACHES_VARIABLE: str(write_client_files(caches, data_plane, directory)),
+        }
+        with _isolated_environment(variables):
             return Tour(aws, path, verbosity=verbosity).run_steps()
 
 

@@ -89,6 +89,9 @@ def command(
     EC2; an unmodified AWS CLI or SDK can create, tag and delete caches in it, and a queue receives
     every change. Its content is a small demonstration, a generated organization, or that of a file.
 
+    Its caches answer over TLS on a port of their own, the endpoint's host being the SNI. They check
+    IAM tokens as AWS does, and know AUTH, HELLO, PING, ACL WHOAMI and QUIT.
+
     For an agent without keys, as in a pod: POST {} as application/json to /_sandbox/web-identity
     of the AWS URL answers a token, for the file of AWS_WEB_IDENTITY_TOKEN_FILE, and a role.
 

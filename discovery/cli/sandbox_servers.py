@@ -18,6 +18,8 @@ from discovery.sandbox import agent_world
 from discovery.sandbox.agent_world import AgentWorld, environment, latencies, publish_changes
 from discovery.sandbox.aws.calls import CallLog
 from discovery.sandbox.aws.server import SimulatedAws
+from discovery.sandbox.data_plane.client_files import CA_FILE, VARIABLE, write_client_files
+from discovery.sandbox.data_plane.server import SimulatedCaches
 from discovery.sandbox.demo import build_demo
 from discovery.sandbox.generated_world import Size, Spread, generate
 from discovery.sandbox.teleport.calls import CallLog as TeleportCallLog
@@ -70,15 +72,20 @@ async def serve(demo: AgentWorld, port: int, teleport_port: int, latency_s: floa
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     aws = SimulatedAws(demo.world, latencies=latencies(demo, latency_s), calls=CallLog(_CALLS_KEPT))
+    caches = SimulatedCaches(demo.world)
+    aws.controls.append(caches.controls)
     teleport = SimulatedTeleport(build_cluster(), calls=TeleportCallLog(_CALLS_KEPT))
     async with (
         _serve_or_refuse(aws.serve(host=HOST, port=port), port, "--port") as url,
         _serve_or_refuse(
             teleport.serve(host=HOST, port=teleport_port), teleport_port, "--teleport-port"
         ) as at,
+        caches.serve(host=HOST) as data_plane,
     ):
-        _print_aws(demo, url)
         with tempfile.TemporaryDirectory(prefix="cachemuster-sandbox-") as directory:
+            hosts = write_client_files(caches, data_plane, Path(directory))
+            _print_aws(demo, url, hosts)
+            _print_caches(data_plane, hosts.parent / CA_FILE)
             identities = issue(teleport.cluster, Path(directory))
             _print_teleport(at, identities)
             fresh = asyncio.create_task(keep_fresh(teleport.cluster, identities))
@@ -86,14 +93,24 @@ async def serve(demo: AgentWorld, port: int, teleport_port: int, latency_s: floa
             fresh.cancel()
 
 
-def _print_aws(demo: AgentWorld, url: str) -> None:
-    for name, value in {**environment(demo, url), **agent_world.external_ids(demo)}.items():
+def _print_aws(demo: AgentWorld, url: str, hosts: Path) -> None:
+    caches = {VARIABLE: str(hosts)}
+    variables = {**environment(demo, url), **agent_world.external_ids(demo), **caches}
+    for name, value in variables.items():
         click.echo(f"export {name}={shlex.quote(value)}")
     stderr_line(f"The simulated AWS listens on {url}. Ctrl-C ends it, and all that is in it.")
     stderr_line(f"It tells of changes in the queue {publish_changes(demo, url)}: put that into")
     stderr_line("service.events.queue_url, and `cachemuster run` sees them within seconds.")
     stderr_line("Put this into a configuration:")
     stderr_lines(("", *agent_world.section(demo).splitlines()))
+
+
+def _print_caches(address: str, ca_file: Path) -> None:
+    host, _, port = address.rpartition(":")
+    stderr_line("")
+    stderr_line(f"Its caches take IAM logins on {address}, with their endpoint's host as SNI:")
+    stderr_line(f"redis-cli -h {host} -p {port} --tls --cacert {ca_file} --sni HOST \\")
+    stderr_line('  --user USER --pass "$(cachemuster token CACHE USER --region REGION)" PING')
 
 
 def _print_teleport(at: Addresses, identities: DemoIdentities) -> None:

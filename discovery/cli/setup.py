@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -46,11 +46,13 @@ async def run_audit(
     on_progress: OnProgress | None,
     *,
     identity_file: Path | None = None,
+    on_finished: Callable[[Cloud], None] | None = None,
 ) -> Report:
     """Run an audit, which has no way to write (R5), and return its report.
 
-    `identity_file`: an operator's, to read with in place of the agent's. Raises: what opening
-    connections raises, before any account is read; click.UsageError.
+    `identity_file`: an operator's, to read with in place of the agent's. `on_finished` is given
+    the cloud that was read. Raises: what opening connections raises, before any account is read;
+    click.UsageError.
     """
     config = configuration_as(path, identity_file)
     async with (
@@ -61,7 +63,10 @@ async def run_audit(
             await print_preflight(control_plane, config)
         state = load_state(config.state.path)
         interruption.in_sweep = True
-        return await audit(context, request, control_plane=control_plane, state=state)
+        report = await audit(context, request, control_plane=control_plane, state=state)
+        if on_finished is not None:
+            on_finished(context.cloud)
+        return report
 
 
 async def run_sweep(

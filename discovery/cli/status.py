@@ -7,37 +7,41 @@ from pathlib import Path
 import click
 
 from discovery.cli.clock import utc_now
-from discovery.cli.options import common, with_common, with_report
+from discovery.cli.options import common, with_common, with_status_format
 from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration
 
 
 @click.command(name="status")
-@with_report
+@with_status_format
 @with_common
 def command(output_format: str, output: Path | None) -> None:
     """Show what the state file remembers.
 
     That is: scopes and the age of the oldest complete scan, registrations, removals and how long
-    they wait, a pause, the last sweep. It works offline, needs no lock, and works before the first
-    sweep.
+    they wait, a pause, the last sweep. A page (--format html) has pictures of readiness,
+    registrations and unread scopes over time. It works offline, needs no lock, and works before
+    the first sweep.
 
     \b
     Examples:
       cachemuster status
       cachemuster status -v                         every scope and registration
       cachemuster status --format json | jq .last_sweep
+      cachemuster status --format html -o status.html
     """
     from discovery.config.rules import build_offline_rules
     from discovery.plan.account_names import known_names
     from discovery.reports.status import Status, write_status_document
     from discovery.reports.terminal.status_table import write_status_table
-    from state.store import load_state
+    from discovery.reports.view import Format
+    from state.store import ReadOnlyStore
 
     shared = common()
     config = configuration(shared)
     with open_destination(output) as destination:
-        state = load_state(config.state.path)
+        store = ReadOnlyStore(config.state.path)
+        state = store.load()
         status = Status(
             state=state,
             path=config.state.path,
@@ -46,6 +50,12 @@ def command(output_format: str, output: Path | None) -> None:
             missed_sweeps=config.deregistration.missed_sweeps,
             grace=config.deregistration.grace,
         )
+        if output_format == Format.HTML:
+            from discovery.reports.html.status_page import write_status_page
+
+            sweeps = store.sweep_totals()
+            destination.write(lambda stream: write_status_page(status, sweeps, stream))
+            return
         destination.write_report(
             output_format,
             table=lambda stream: write_status_table(status, stream, verbose=shared.verbose),

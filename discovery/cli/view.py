@@ -13,8 +13,6 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _IN_ANY_CASE: Final = frozenset({Format.JSON, Format.CSV})
 """Formats that have every item, whatever is asked."""
-_UNGROUPED: Final = frozenset({Format.JSON, Format.HTML})
-"""Formats that do not group items."""
 
 
 def with_view(function: _Function) -> _Function:
@@ -53,10 +51,9 @@ def view_of(
         raise click.UsageError("-v lists everything and --summary one screen; give one of them")
     if summary and output_format in _IN_ANY_CASE:
         raise click.UsageError(f"--format {output_format} has every item, so --summary has no use")
-    if group_by is not None and output_format in _UNGROUPED:
+    if group_by is not None and output_format == Format.JSON:
         raise click.UsageError(
-            f"--format {output_format} has no groups, so --group-by has no use; table, markdown "
-            "and csv have them"
+            "--format json has no groups, so --group-by has no use; all other formats have them"
         )
     detail = Detail.SUMMARY if summary else Detail.FULL if full or verbose else Detail.NORMAL
     return View(

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from discovery.model.codes import ScopeStatus
+from discovery.model.ownership import parse_cache_arn
 from discovery.plan.removal import CACHE_GOES
 from discovery.reports.document import timestamp, write_json
+from discovery.reports.summary import clock_time, counted
 from state.records import (
     OpenIntent,
     PendingRemoval,
@@ -96,6 +98,31 @@ class Status:
     def not_before(self, miss: PendingRemoval) -> datetime:
         """Return when the grace ends."""
         return miss.since + self.grace
+
+
+def status_sentence(status: Status) -> str:
+    """Sum the status up: `312 registrations in 41 accounts; 2 scopes unread since 09:14`."""
+    registered = counted(len(status.state.registrations), "registration")
+    parts = [f"{registered} in {counted(registered_accounts(status), 'account')}"]
+    if status.paused_until is not None:
+        parts.append(f"paused until {clock_time(status.paused_until, status.now)}")
+    if status.waiting:
+        parts.append(f"{len(status.waiting)} waiting")
+    if status.of_another_agent:
+        parts.append(f"{len(status.of_another_agent)} of another agent")
+    if status.state.taken:
+        parts.append(f"{counted(len(status.state.taken), 'name')} taken by others")
+    since = [scope.failing_since for scope in status.unread if scope.failing_since]
+    if status.unread:
+        when = f" since {clock_time(min(since), status.now)}" if since else ""
+        parts.append(f"{counted(len(status.unread), 'scope')} unread{when}")
+    return "; ".join(parts)
+
+
+def registered_accounts(status: Status) -> int:
+    """Count the accounts that registrations are of."""
+    parsed = (parse_cache_arn(one.arn) for one in status.state.registrations.values())
+    return len({each.account_id if each else "" for each in parsed})
 
 
 def write_status_document(status: Status, stream: TextIO) -> None:

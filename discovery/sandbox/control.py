@@ -34,6 +34,8 @@ class ControlApi(ABC, Generic[F]):
     """The endpoints that both simulations have: state, calls and faults."""
 
     fault_type: ClassVar[type[Fault]]
+    prefix: ClassVar[str] = PREFIX
+    """What the paths of its endpoints begin with."""
 
     def __init__(
         self,
@@ -41,7 +43,7 @@ class ControlApi(ABC, Generic[F]):
         calls: RecentCalls[Any],
         endpoints: Mapping[tuple[str, str], Endpoint],
     ) -> None:
-        """Take the endpoints of this simulation, by method and path below `PREFIX`."""
+        """Take the endpoints of this simulation, by method and path below `prefix`."""
         self._faults = faults
         self._calls = calls
         self._endpoints: Mapping[tuple[str, str], Endpoint] = {
@@ -56,14 +58,14 @@ class ControlApi(ABC, Generic[F]):
 
     def answer(self, request: web.BaseRequest, body: bytes) -> web.Response:
         """Answer a request, always in JSON."""
-        path = request.path.removeprefix(PREFIX)
+        path = request.path.removeprefix(self.prefix)
         if request.method == "DELETE" and path.startswith("faults/"):
             number = path.removeprefix("faults/")
             removed = number.isdecimal() and self._faults.remove(int(number))
             return web.json_response({"removed": removed})
         endpoint = self._endpoints.get((request.method, path))
         if endpoint is None:
-            known = ", ".join(f"{method} {PREFIX}{name}" for method, name in self._endpoints)
+            known = ", ".join(f"{method} {self.prefix}{name}" for method, name in self._endpoints)
             return _error(404, f"no such endpoint; there are: {known}")
         if request.method == "POST" and request.content_type != "application/json":
             return _error(415, "send Content-Type: application/json")

@@ -23,6 +23,8 @@ NAMES = {HUB: "platform", SHOP: "shop", DATA: "data"}
 """What the organization calls its accounts; the first one manages it."""
 
 ROLE_NAME = "cachemuster"
+CONNECT_ROLE_NAME = "teleport-connect"
+"""The role with which Teleport connects, in each account; the agent's keys may assume it too."""
 EXTERNAL_ID = "demo-external-id"
 """The external id that the roles in the member accounts want."""
 
@@ -39,6 +41,8 @@ def build_demo(clock: Clock = wall_clock, *, delays: Delays | None = None) -> Ag
     world = World(clock, delays=delays)
     hub, shop, data = (world.account(number, regions=REGIONS) for number in (HUB, SHOP, DATA))
     key = hub.add_key("cachemuster", access_key_id=_ACCESS_KEY_ID, secret=_SECRET)
+    for account in (hub, shop, data):
+        _add_connect_role(account)
     organization = world.organize(HUB, name=NAMES[HUB])
     for member in (shop, data):
         member.add_role(ROLE_NAME, trusted=(HUB,), external_id=EXTERNAL_ID)
@@ -49,19 +53,33 @@ def build_demo(clock: Clock = wall_clock, *, delays: Delays | None = None) -> Ag
     return AgentWorld(world, key, HOME)
 
 
+def _add_connect_role(account: Account) -> None:
+    """Add the role with which Teleport connects: it may log in to caches, and nothing else."""
+    role = account.add_role(CONNECT_ROLE_NAME, trusted=(HUB,))
+    here = f"arn:{account.partition.name}:elasticache:*:{account.id}"
+    connect = {
+        "Effect": "Allow",
+        "Action": "elasticache:Connect",
+        "Resource": [f"{here}:serverlesscache:*", f"{here}:user:*"],
+    }
+    account.allow(role.arn, {"Version": "2012-10-17", "Statement": [connect]})
+
+
 def _fill_hub(hub: Account) -> None:
     central, west = hub.region("eu-central-1"), hub.region("eu-west-1")
-    central.add_user("teleport-identity", access_string="on ~session:* -@all +@read +@write")
+    central.add_user(
+        "teleport-identity", access_string="on ~session:* -@all +@read +@write +@connection"
+    )
     central.add_user_group("identity", users=("teleport-identity",))
     _place(central, "sessions", group="identity", tags={"env": "prod", "team": "identity"})
-    west.add_user("teleport-edge", engine="redis", access_string="on ~* -@all +@read")
+    west.add_user("teleport-edge", engine="redis", access_string="on ~* -@all +@read +@connection")
     west.add_user_group("edge", engine="redis", users=("default", "teleport-edge"))
     _place(west, "rate-limits", "redis", group="edge", tags={"env": "prod", "team": "edge"})
 
 
 def _fill_shop(shop: Account) -> None:
     central, east = shop.region("eu-central-1"), shop.region("us-east-1")
-    central.add_user("teleport-checkout", access_string="on ~* -@all +@read +@write")
+    central.add_user("teleport-checkout", access_string="on ~* -@all +@read +@write +@connection")
     central.add_user_group("checkout", users=("teleport-checkout",))
     _place(central, "orders", group="checkout", tags={"env": "prod", "team": "checkout"})
     central.add_user("cart-service", name="cart", authentication="password")
@@ -73,7 +91,7 @@ def _fill_shop(shop: Account) -> None:
 
 def _fill_data(data: Account) -> None:
     west, east = data.region("eu-west-1"), data.region("us-east-1")
-    west.add_user("teleport-features", access_string="off ~* -@all +@read")
+    west.add_user("teleport-features", access_string="off ~* -@all +@read +@connection")
     west.add_user_group("features", users=("teleport-features",))
     _place(west, "feature-store", group="features", tags={"env": "staging", "team": "ml"})
     _place(west, "scratch", tags={"env": "staging", "owner": "x[/bold]y \u202egnp.exe\u009b2J"})

@@ -108,9 +108,11 @@ class _RegionFiller:
         if not count:
             return
         chance = random.Random(f"{self._size.seed} {region.place.account_id} {region.place.name}")  # noqa: S311 - reproducible on purpose
-        region.add_user("teleport-people", access_string="on ~* -@all +@read")
+        region.add_user("teleport-people", access_string="on ~* -@all +@read +@connection")
         region.add_user_group("people", users=("teleport-people",))
-        region.add_user("teleport-legacy", engine="redis", access_string="on ~* -@all +@read")
+        region.add_user(
+            "teleport-legacy", engine="redis", access_string="on ~* -@all +@read +@connection"
+        )
         region.add_user_group("legacy", engine="redis", users=("default", "teleport-legacy"))
         for number in range(count):
             _place(region, number, chance)

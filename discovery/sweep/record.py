@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
 import structlog
 
+from discovery.model.codes import Action, IamVerdict
 from discovery.plan.account_names import accounts_forgotten, accounts_read
 from discovery.plan.episodes import SweepRef, next_episodes, next_outage, without_outage
 from discovery.plan.history_entries import entries_without_plan, history_entries
@@ -15,11 +17,19 @@ from discovery.plan.next_state import next_state
 from discovery.plan.plan import Plan
 from discovery.plan.scan_memory import remembered_scopes, seen_caches
 from discovery.reports.exit import exit_code
+from discovery.reports.findings import judgements
 from discovery.reports.report import Report
 from discovery.sweep.result import report_of
 from discovery.sweep.run import SweepRun
 from state.errors import StateError
-from state.records import HistoryEntry, HistoryEvent, StateIdentity, SweepOutcome, SweepRecord
+from state.records import (
+    HistoryEntry,
+    HistoryEvent,
+    StateIdentity,
+    SweepOutcome,
+    SweepRecord,
+    Total,
+)
 from state.store import Store
 
 log = structlog.get_logger()
@@ -56,10 +66,28 @@ def state_update(run: SweepRun, report: Report, identity: StateIdentity) -> Swee
         exit_code=int(exit_code(report)),
         checksum=report.checksum,
         summary=report.summary,
+        totals=_totals(run, report),
     )
     if run.plan is None:
         return _update_without_plan(run, record, identity)
     return _update_with_plan(run, run.plan, record, identity)
+
+
+def _totals(run: SweepRun, report: Report) -> dict[str, int] | None:
+    """Count what there is at the end of a run; None for one that saw only a part of it."""
+    if run.plan is None or run.request.scope_filter.only or report.interrupted:
+        return None
+    verdicts = judgements(report)
+    made = Counter(item.action for item in report.items if item.applied)
+    registered = report.guard.population + made[Action.CREATE] - made[Action.DELETE]
+    return {
+        Total.REGISTRATIONS: registered,
+        Total.READY: verdicts[IamVerdict.READY],
+        Total.NOT_READY: verdicts[IamVerdict.NOT_READY],
+        Total.UNKNOWN: verdicts[IamVerdict.UNKNOWN],
+        Total.SCOPES: len(report.scopes),
+        Total.UNREAD_SCOPES: len(report.unread_scopes),
+    }
 
 
 def _update_without_plan(

@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from discovery.config.load import parse_config
+from discovery.model.codes import IamVerdict
 from discovery.service.instruments import Instruments
 from discovery.service.metric_table import TABLE, markdown
 
@@ -110,7 +112,161 @@ class TestAlerts:
         assert resource["spec"] == ALERTS
 
 
+_POSITION = {"type": "integer", "minimum": 0}
+_SOURCE = {
+    "type": "object",
+    "required": ["type", "uid"],
+    "properties": {"type": {"const": "prometheus"}, "uid": {"type": "string"}},
+}
+_REDUCE = {
+    "type": "object",
+    "required": ["calcs", "fields", "values"],
+    "properties": {"calcs": {"type": "array", "items": {"enum": ["lastNotNull"]}}},
+}
+_OPTIONS = {
+    "stat": {
+        "required": ["reduceOptions"],
+        "properties": {
+            "colorMode": {"enum": ["none", "value", "background"]},
+            "graphMode": {"enum": ["none", "area"]},
+            "justifyMode": {"enum": ["auto", "center"]},
+            "orientation": {"enum": ["auto", "horizontal", "vertical"]},
+            "textMode": {"enum": ["auto", "value", "name", "value_and_name", "none"]},
+            "reduceOptions": _REDUCE,
+        },
+    },
+    "bargauge": {
+        "required": ["reduceOptions", "displayMode"],
+        "properties": {
+            "displayMode": {"enum": ["basic", "lcd", "gradient"]},
+            "orientation": {"enum": ["auto", "horizontal", "vertical"]},
+            "valueMode": {"enum": ["color", "text", "hidden"]},
+            "showUnfilled": {"type": "boolean"},
+            "reduceOptions": _REDUCE,
+        },
+    },
+    "timeseries": {
+        "required": ["legend", "tooltip"],
+        "properties": {
+            "legend": {
+                "required": ["displayMode", "placement", "showLegend"],
+                "properties": {
+                    "displayMode": {"enum": ["list", "table", "hidden"]},
+                    "placement": {"enum": ["bottom", "right"]},
+                },
+            },
+            "tooltip": {
+                "properties": {
+                    "mode": {"enum": ["single", "multi", "none"]},
+                    "sort": {"enum": ["none", "asc", "desc"]},
+                }
+            },
+        },
+    },
+}
+DASHBOARD_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["title", "uid", "schemaVersion", "panels", "templating", "time", "editable"],
+    "properties": {
+        "uid": {"type": "string", "maxLength": 40},
+        "schemaVersion": {"type": "integer", "minimum": 36},
+        "graphTooltip": {"enum": [0, 1, 2]},
+        "refresh": {"type": "string", "pattern": "^[0-9]+[smh]$"},
+        "panels": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["id", "type", "title", "datasource", "gridPos", "targets"],
+                "properties": {
+                    "id": {"type": "integer", "minimum": 1},
+                    "type": {"enum": list(_OPTIONS)},
+                    "datasource": _SOURCE,
+                    "gridPos": {
+                        "required": ["x", "y", "w", "h"],
+                        "properties": {**dict.fromkeys("xywh", _POSITION), "w": {"maximum": 24}},
+                        "additionalProperties": False,
+                    },
+                    "fieldConfig": {
+                        "required": ["defaults", "overrides"],
+                        "properties": {
+                            "defaults": {
+                                "properties": {
+                                    "thresholds": {
+                                        "required": ["mode", "steps"],
+                                        "properties": {
+                                            "mode": {"enum": ["absolute", "percentage"]},
+                                            "steps": {
+                                                "prefixItems": [
+                                                    {"properties": {"value": {"const": None}}}
+                                                ],
+                                                "items": {
+                                                    "required": ["color", "value"],
+                                                    "properties": {"value": {"type": "number"}},
+                                                },
+                                            },
+                                        },
+                                    }
+                                }
+                            },
+                            "overrides": {
+                                "type": "array",
+                                "items": {
+                                    "required": ["matcher", "properties"],
+                                    "properties": {
+                                        "matcher": {"required": ["id", "options"]},
+                                        "properties": {
+                                            "type": "array",
+                                            "items": {"required": ["id", "value"]},
+                                        },
+                                    },
+                                },
+                            },
+                        },
+                    },
+                    "targets": {
+                        "type": "array",
+                        "minItems": 1,
+                        "items": {
+                            "required": ["refId", "datasource", "expr"],
+                            "properties": {
+                                "refId": {"type": "string", "pattern": "^[A-Z]$"},
+                                "datasource": _SOURCE,
+                                "expr": {"type": "string", "minLength": 1},
+                                "range": {"type": "boolean"},
+                                "instant": {"type": "boolean"},
+                            },
+                        },
+                    },
+                },
+                "allOf": [
+                    {
+                        "if": {"properties": {"type": {"const": kind}}},
+                        "then": {"properties": {"options": options}},
+                    }
+                    for kind, options in _OPTIONS.items()
+                ],
+            },
+        },
+    },
+}
+"""The parts of Grafana's dashboard schema, and of those of the three kinds of panel, that the file
+uses, as its documentation of dashboard kinds gives them. No Grafana reads the file here."""
+
+
 class TestDashboard:
+    def test_it_keeps_to_the_published_schema(self) -> None:
+        problems = Draft202012Validator(DASHBOARD_SCHEMA).iter_errors(DASHBOARD)
+        assert [f"{each.json_path}: {each.message}" for each in problems] == []
+
+    def test_it_shows_every_verdict_and_the_findings_by_code(self) -> None:
+        asked = " ".join(t["expr"] for panel in DASHBOARD["panels"] for t in panel["targets"])
+        assert {f'verdict="{each}"' for each in IamVerdict} <= set(
+            re.findall(r'verdict="[^"]*"', asked)
+        )
+        assert "sum by (verdict) (cachemuster_iam_verdicts" in asked
+        assert "sum by (severity, code) (cachemuster_findings" in asked
+
     def test_panels_neither_overlap_nor_leave_the_page(self) -> None:
         taken: set[tuple[int, int]] = set()
         for panel in DASHBOARD["panels"]:

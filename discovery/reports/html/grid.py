@@ -8,11 +8,14 @@ from typing import Final
 
 from discovery.model.codes import ScopeReason, ScopeStatus
 from discovery.model.values import AccountId, Complete, Region, Scanned, Scope
+from discovery.reports.account_names import account_label
 from discovery.reports.coverage import has_remark, lacks_a_fact, unlisted_reasons
 from discovery.reports.report import Report
 
 _ROWS: Final = 1_000
-"""Accounts in the grid; of more, those that lack something are shown first."""
+"""Accounts in the grid; of more, those that lack something."""
+_OPEN: Final = 40
+"""Accounts that are seen without opening the rest; of more, those that lack something first."""
 _REASONS: Final = 500
 """Scopes whose reason stands in full below the grid."""
 
@@ -46,18 +49,29 @@ class Cell:
     span: int = 1
 
 
+Row = tuple[str, tuple[Cell, ...]]
+"""An account, as it is called, and its cells."""
+
+
 @dataclass(frozen=True, slots=True)
 class Grid:
     """What was read of each account and region, and which scopes need words of their own."""
 
     regions: tuple[Region, ...]
-    rows: tuple[tuple[AccountId, tuple[Cell, ...]], ...]
+    rows: tuple[Row, ...]
+    folded: tuple[Row, ...]
+    """Those that are seen once they are asked for."""
     accounts: int
-    """How many accounts there are; those beyond `rows` are left out."""
+    """How many accounts there are."""
     missing: tuple[Scanned, ...]
     """Scopes that were not, or not wholly, read."""
     not_listed: str
     """The other scopes that were not read, counted by reason."""
+
+    @property
+    def left_out(self) -> int:
+        """How many accounts are not in the grid."""
+        return self.accounts - len(self.rows) - len(self.folded)
 
 
 def coverage_grid(report: Report) -> Grid:
@@ -66,16 +80,20 @@ def coverage_grid(report: Report) -> Grid:
     regions = sorted({scope.region for scope in found if scope.region})
     missing = tuple(scanned for scanned in report.scopes if _needs_words(scanned))[:_REASONS]
     accounts = _accounts(report)
-    rows = tuple((account, _row(account, regions, found)) for account in accounts[:_ROWS])
+    rows = [
+        (account_label(report, account), _row(account, regions, found))
+        for account in accounts[:_ROWS]
+    ]
+    shown, folded = tuple(rows[:_OPEN]), tuple(rows[_OPEN:])
     reasons = sorted(unlisted_reasons(report, missing).items())
     not_listed = ", ".join(f"{count} {reason}" for reason, count in reasons)
-    return Grid(tuple(regions), rows, len(accounts), missing, not_listed)
+    return Grid(tuple(regions), shown, folded, len(accounts), missing, not_listed)
 
 
 def _accounts(report: Report) -> list[AccountId]:
     """All accounts in order; when there are too many, those that lack something come first."""
     accounts = sorted({scanned.scope.account_id for scanned in report.scopes})
-    if len(accounts) <= _ROWS:
+    if len(accounts) <= _OPEN:
         return accounts
     lacking = {each.scope.account_id for each in report.scopes if _needs_words(each)}
     return sorted(accounts, key=lambda account: (account not in lacking, account))

@@ -1,30 +1,21 @@
-"""The top of the page: what went wrong, five numbers, and the data of two charts."""
+"""The top of the page: what went wrong as a whole, what needs somebody, four numbers, pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
 
-from discovery.model.codes import Action, FindingCode, IamVerdict, Severity
+from discovery.model.codes import Action, IamVerdict
 from discovery.model.values import Complete
-from discovery.reports.attention import Group, pressing_items
-from discovery.reports.findings import judgements, kinds
+from discovery.plan.item import Item
+from discovery.reports.account_names import account_label
+from discovery.reports.exit import is_expected
+from discovery.reports.findings import judgements
+from discovery.reports.html.charts import Bar, Verdicts, login_bars
 from discovery.reports.report import Report
 from discovery.reports.signs import SIGNS
 from discovery.reports.summary import counted, stop_reasons
-
-VERDICT_SIGNS: Final = {
-    IamVerdict.READY: "=",
-    IamVerdict.NOT_READY: "!",
-    IamVerdict.UNKNOWN: "?",
-}
-VERDICT_WORDS: Final = {
-    IamVerdict.READY: "ready",
-    IamVerdict.NOT_READY: "not ready",
-    IamVerdict.UNKNOWN: "unknown",
-}
-UNJUDGED: Final = "not judged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +29,16 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """A part of the bar that shows who can log in, with its place in the legend."""
+class Picture:
+    """Bars that show who can log in, by account, region or owner."""
 
-    sign: str
-    words: str
-    kind: str
-    count: int
-    start: str
-    """Per cent of the bar's width, as is `width`."""
-    width: str
-    percent: str
+    title: str
+    bars: tuple[Bar, ...]
 
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """How many caches have one kind of finding."""
-
-    severity: Severity
-    code: FindingCode
-    count: int
-    width: str
-    """Per cent of the longest bar."""
+    @property
+    def alternative(self) -> str:
+        """What the picture shows, in words."""
+        return f"{self.title}. {'; '.join(bar.alternative for bar in self.bars)}"
 
 
 def banners(report: Report) -> Iterator[tuple[str, str]]:
@@ -73,66 +52,63 @@ def banners(report: Report) -> Iterator[tuple[str, str]]:
         yield "Not finished", why
 
 
-def numbers(report: Report, groups: tuple[Group, ...]) -> tuple[Number, ...]:
-    """Count caches, logins that work, what needs attention, changes and unread scopes."""
+def numbers(report: Report) -> tuple[Number, ...]:
+    """Count caches, logins that work, changes, and scopes that were read."""
     read = [scanned for scanned in report.scopes if isinstance(scanned, Complete)]
     accounts = len({scanned.scope.account_id for scanned in read})
-    judged, summary, pressing = judgements(report), report.summary, len(pressing_items(groups))
+    judged, summary = judgements(report), report.summary
     writes = " ".join(f"{SIGNS[each]}{summary[each.value]}" for each in Action if each.writes)
     changed = "created, updated, removed"
-    scopes, unread = counted(len(report.scopes), "scope"), len(report.unread_scopes)
+    ready, unread = judged[IamVerdict.READY], len(report.unread_scopes)
+    expected = sum(is_expected(scanned.scope, report) for scanned in report.unread_scopes)
+    as_expected = f", {expected} of them as expected" if expected else ""
     return (
         Number(
             "Caches", sum(len(each.caches) for each in read), f"in {counted(accounts, 'account')}"
         ),
         Number(
             "IAM login ready",
-            judged[IamVerdict.READY],
+            ready,
             f"of {judged.total()} judged",
-            "good" if judged else "",
-        ),
-        Number(
-            "Attention",
-            pressing,
-            "needs someone" if pressing == 1 else "need someone",
-            "bad" if pressing else "",
+            "good" if ready and ready == judged.total() else "",
         ),
         Number("Changes", writes, f"would be {changed}" if report.dry_run else changed),
-        Number("Unread", unread, f"of {scopes}", "bad" if unread else ""),
+        Number(
+            "Scopes read",
+            len(read),
+            f"of {len(report.scopes)}, {unread} unread{as_expected}",
+        ),
     )
 
 
-def login_shares(report: Report) -> tuple[Share, ...]:
-    """Divide the caches by who can log in; kinds without a cache are left out."""
-    judged = judgements(report)
-    parts = [
-        (VERDICT_SIGNS[verdict], VERDICT_WORDS[verdict], verdict.value, judged[verdict])
-        for verdict in (IamVerdict.READY, IamVerdict.NOT_READY, IamVerdict.UNKNOWN)
+def login_pictures(report: Report) -> tuple[Picture, ...]:
+    """Draw readiness by account, by region and, where owners are known, by owner.
+
+    One that would have a single bar is left out: the picture of all caches says the same.
+    """
+    accounts: set[str] = {item.scope.account_id for item in report.items}
+    labels = {account: account_label(report, account) for account in accounts}
+    pictures = [
+        _picture(report, "account", "accounts", lambda item: item.scope.account_id, labels),
+        _picture(report, "region", "regions", lambda item: item.scope.region or ""),
     ]
-    total = len(report.items)
-    parts.append((".", UNJUDGED, "quiet", total - judged.total()))
-    shares, start = [], 0.0
-    for sign, words, kind, count in (part for part in parts if part[3]):
-        width = 100 * count / total
-        shares.append(
-            Share(sign, words, kind, count, f"{start:.3f}%", f"{width:.3f}%", _percent(width))
-        )
-        start += width
-    return tuple(shares)
+    if any(item.owner for item in report.items):
+        pictures.append(_picture(report, "owner", "owners", lambda item: item.owner or ""))
+    return tuple(picture for picture in pictures if len(picture.bars) > 1)
 
 
-def _percent(share: float) -> str:
-    """Never 0 % of something, never 100 % of not all."""
-    if 0 < share < 1:
-        return "< 1 %"
-    return "> 99 %" if 99 < share < 100 else f"{share:.0f} %"
-
-
-def finding_bars(report: Report) -> tuple[Bar, ...]:
-    """Count the caches by kind of finding, the most pressing kind first."""
-    found = kinds(report)
-    most = max(found.values(), default=1)
-    return tuple(
-        Bar(severity, code, count, f"{max(100 * count / most, 0.5):.3f}%")
-        for (severity, code), count in found.items()
+def _picture(
+    report: Report,
+    key: str,
+    things: str,
+    of: Callable[[Item], str],
+    labels: Mapping[str, str] | None = None,
+) -> Picture:
+    found: dict[str, Verdicts] = defaultdict(Verdicts)
+    for item in report.items:
+        found[of(item)][item.iam.verdict if item.iam else None] += 1
+    named = {**(labels or {}), "": f"no {key} known"}
+    return Picture(
+        f"Ready for IAM login, by {key}",
+        login_bars(found, labels=named, key=key, things=things),
     )

@@ -9,12 +9,11 @@ from typing import Final, TextIO
 from rich.console import Console
 
 from discovery.model.codes import ScopeStatus
-from discovery.model.ownership import parse_cache_arn
-from discovery.model.values import Arn, Scope
+from discovery.model.values import Scope
 from discovery.reports.account_names import scope_text
 from discovery.reports.safe_text import NAME_LIMIT
 from discovery.reports.signs import SCOPE_SIGNS
-from discovery.reports.status import Status
+from discovery.reports.status import Status, status_sentence
 from discovery.reports.summary import clock_time, counted
 from discovery.reports.terminal.scope_table import repeated_messages
 from discovery.reports.terminal.style import SCOPE_STYLES, cell, console_for, heading
@@ -33,34 +32,6 @@ def write_status_table(status: Status, stream: TextIO, *, verbose: bool) -> None
     _print_waiting(status, console)
     _print_taken(status, console)
     console.print(cell(status_sentence(status), "bold"), soft_wrap=True)
-
-
-def status_sentence(status: Status) -> str:
-    """Sum the status up: `312 registrations in 41 accounts; 2 scopes unread since 09:14`."""
-    registered = counted(len(status.state.registrations), "registration")
-    parts = [f"{registered} in {counted(_accounts(status), 'account')}"]
-    if status.paused_until is not None:
-        parts.append(f"paused until {clock_time(status.paused_until, status.now)}")
-    if status.waiting:
-        parts.append(f"{len(status.waiting)} waiting")
-    if status.of_another_agent:
-        parts.append(f"{len(status.of_another_agent)} of another agent")
-    if status.state.taken:
-        parts.append(f"{counted(len(status.state.taken), 'name')} taken by others")
-    since = [scope.failing_since for scope in status.unread if scope.failing_since]
-    if status.unread:
-        when = f" since {clock_time(min(since), status.now)}" if since else ""
-        parts.append(f"{counted(len(status.unread), 'scope')} unread{when}")
-    return "; ".join(parts)
-
-
-def _accounts(status: Status) -> int:
-    return len({_owner(one.arn) for one in status.state.registrations.values()})
-
-
-def _owner(arn: Arn) -> str:
-    parsed = parse_cache_arn(arn)
-    return str(parsed.account_id) if parsed else ""
 
 
 def _print_head(status: Status, console: Console) -> None:

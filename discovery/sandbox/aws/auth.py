@@ -32,7 +32,7 @@ _FORMAT = "%Y%m%dT%H%M%SZ"
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What the Authorization header says, before anything of it is proved."""
+    """What a request says of who signed it, before anything of it is proved."""
 
     access_key_id: str
     day: str
@@ -41,6 +41,12 @@ class Claim:
     """The name that was signed for: `tagging`, not `resourcegroupstaggingapi`."""
     signed_headers: tuple[str, ...]
     signature: str
+    signed_at: str = ""
+    """X-Amz-Date as it was sent."""
+    token: str | None = None
+    """X-Amz-Security-Token, if there is one."""
+    lifetime: timedelta | None = None
+    """Of a presigned request: how long after its date it is good. None: signed by a header."""
 
 
 def read_claim(request: Request) -> Claim | None:
@@ -55,16 +61,18 @@ def read_claim(request: Request) -> Claim | None:
         service=found["service"],
         signed_headers=tuple(found["headers"].split(";")),
         signature=found["signature"],
+        signed_at=request.headers.get("x-amz-date", ""),
+        token=request.headers.get("x-amz-security-token"),
     )
 
 
 def authenticate(claim: Claim, request: Request, keys: KeyRing, now: datetime) -> Key:
     """Return the key that signed the request. Raises CommonError when the proof fails."""
-    _check_date(claim, request, now)
+    _check_date(claim, now)
     key = keys.find(claim.access_key_id)
     if key is None:
         raise CommonError(CommonErrorKind.UNKNOWN_KEY)
-    _check_token(key, request)
+    _check_token(key, claim.token)
     if not hmac.compare_digest(_signature(claim, request, key), claim.signature):
         raise CommonError(CommonErrorKind.BAD_SIGNATURE)
     if key.expires_at is not None and key.expires_at <= now:
@@ -72,8 +80,7 @@ def authenticate(claim: Claim, request: Request, keys: KeyRing, now: datetime) -
     return key
 
 
-def _check_token(key: Key, request: Request) -> None:
-    sent = request.headers.get("x-amz-security-token")
+def _check_token(key: Key, sent: str | None) -> None:
     if key.token is None and sent is None:
         return
     # compare_digest takes bytes: a header may hold anything.
@@ -81,8 +88,8 @@ def _check_token(key: Key, request: Request) -> None:
         raise CommonError(CommonErrorKind.UNKNOWN_KEY)
 
 
-def _check_date(claim: Claim, request: Request, now: datetime) -> None:
-    sent = request.headers.get("x-amz-date", "")
+def _check_date(claim: Claim, now: datetime) -> None:
+    sent = claim.signed_at
     try:
         signed_at = datetime.strptime(sent, _FORMAT).replace(tzinfo=UTC)
     except ValueError as error:
@@ -98,7 +105,11 @@ def _check_date(claim: Claim, request: Request, now: datetime) -> None:
             f"HTTP: '{claim.day}' != '{sent[:8]}', from '{sent}'.",
         )
     clock = f"{now:{_FORMAT}}"
-    if signed_at < now - TOLERANCE:
+    if claim.lifetime is not None:
+        # A presigned request may be as old as it says itself.
+        if now - signed_at >= claim.lifetime:
+            raise CommonError(CommonErrorKind.EXPIRED)
+    elif signed_at < now - TOLERANCE:
         limit = f"{now - TOLERANCE:{_FORMAT}}"
         message = f"Signature expired: {sent} is now earlier than {limit} ({clock} - 5 min.)"
         raise CommonError(CommonErrorKind.CLOCK_SKEW, message)
@@ -111,7 +122,9 @@ def _check_date(claim: Claim, request: Request, now: datetime) -> None:
 
 
 def _signature(claim: Claim, request: Request, key: Key) -> str:
-    must = {"host", "x-amz-date"} | {"x-amz-security-token"} & request.headers.keys()
+    must = {"host"}
+    if claim.lifetime is None:  # a presigned request has the others in its query, signed as well
+        must |= {"x-amz-date"} | {"x-amz-security-token"} & request.headers.keys()
     unsigned = must.difference(claim.signed_headers)
     if unsigned:
         raise CommonError(
@@ -134,7 +147,7 @@ class _Verifier(SigV4Auth):
         """Return the signature that the right secret gives."""
         host = self._sent.headers.get("host", "")
         request = AWSRequest(method=self._sent.method, url=f"http://{host}{self._sent.path}")
-        request.context["timestamp"] = self._sent.headers["x-amz-date"]
+        request.context["timestamp"] = self._claim.signed_at
         return str(self.signature(self.string_to_sign(request, self._canonical(request)), request))
 
     def _canonical(self, request: AWSRequest) -> str:

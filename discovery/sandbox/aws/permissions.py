@@ -19,6 +19,8 @@ _PREFIXES = {"resourcegroupstaggingapi": "tag"}
 _OF_NO_REGION = frozenset({"organizations", "sts"})
 """Services that a policy which denies regions leaves alone, as AWS's own example does."""
 
+_CONNECT = "elasticache:Connect"
+
 _NEEDS_NOTHING = frozenset({"sts:GetCallerIdentity"})
 
 _KINDS = (
@@ -54,6 +56,16 @@ def check_permission(account: Account, key: Key, request: RequestState) -> None:
             f"{denied} on resource: {resource} because no identity-based policy allows the "
             f"{action} action",
         )
+
+
+def may_connect(account: Account, key: Key, region: str, *arns: str) -> bool:
+    """Return whether the caller may log in to a cache as a user; `arns` are of both."""
+    if region in account.denied_regions:
+        return False
+    statements = account.policies.get(key.role_arn or key.principal_arn)
+    return statements is None or all(
+        is_allowed(statements, action=_CONNECT, resource=arn, region=region) for arn in arns
+    )
 
 
 def _resource(account: Account, request: RequestState) -> str:

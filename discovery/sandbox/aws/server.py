@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import UTC
 from email.utils import format_datetime
 from types import MappingProxyType
+from typing import Any
 
 from aiohttp import web
 
@@ -16,7 +17,7 @@ from discovery.sandbox.aws.faults import Fault
 from discovery.sandbox.aws.request_handler import RequestHandler
 from discovery.sandbox.aws.wire.message import Request
 from discovery.sandbox.aws.world import World
-from discovery.sandbox.control import PREFIX
+from discovery.sandbox.control import PREFIX, ControlApi
 from discovery.sandbox.faults import FaultBoard
 from discovery.sandbox.loopback import LOOPBACK, check_loopback, reset, serve_in_thread
 
@@ -41,7 +42,8 @@ class SimulatedAws:
         self.faults: FaultBoard[Fault] = FaultBoard()
         self.calls = calls or CallLog()
         self._handler = RequestHandler(world, self.faults, self.calls, latencies)
-        self._controls = AwsControlApi(world, self.faults, self.calls)
+        self.controls: list[ControlApi[Any]] = [AwsControlApi(world, self.faults, self.calls)]
+        """Control endpoints that this server answers; of those that fit, the last one does."""
 
     @asynccontextmanager
     async def serve(self, *, host: str = LOOPBACK, port: int = 0) -> AsyncIterator[str]:
@@ -71,7 +73,8 @@ class SimulatedAws:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await _body(request)
         if request.path.startswith(PREFIX):
-            return self._controls.answer(request, body)
+            fitting = [each for each in self.controls if request.path.startswith(each.prefix)]
+            return fitting[-1].answer(request, body)
         headers = {name.lower(): value for name, value in request.headers.items()}
         outcome = self._handler.handle(Request(request.method, request.raw_path, headers, body))
         if outcome.later is not None and not outcome.reset:

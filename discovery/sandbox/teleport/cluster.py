@@ -11,8 +11,8 @@ from typing import Any, Self
 
 from discovery.control_plane.embedded.validation import ORIGIN_LABEL
 from discovery.model.values import Database
+from discovery.sandbox.authorities import Authority, Key, Leaf, RotatingAuthority
 from discovery.sandbox.clock import Clock, SteppableClock, wall_clock
-from discovery.sandbox.teleport.authorities import Authority, Key, Leaf, RotatingAuthority
 from discovery.sandbox.teleport.identity import Identity, issue_identity
 from discovery.sandbox.teleport.messages import Message, fill, from_document
 from discovery.sandbox.teleport.resources import KIND, NAMESPACE, VERSION

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from discovery.sandbox.teleport.authorities import (
+from discovery.sandbox.authorities import (
     Authority,
     Key,
     certificate_pem,

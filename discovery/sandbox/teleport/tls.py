@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ssl
-import tempfile
-from collections.abc import Callable, Sequence
-from contextvars import ContextVar
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,8 +11,8 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from discovery.sandbox.clock import wall_clock
-from discovery.sandbox.teleport.authorities import Leaf
 from discovery.sandbox.teleport.cluster import Cluster
+from discovery.sandbox.tls_server import server_context
 
 WEB_NAMES = ("localhost", "127.0.0.1")
 REVERSE_TUNNEL = "teleport-reversetunnel"
@@ -24,40 +22,12 @@ See teleport/README: Connection upgrade.
 """
 
 
-report_refusal: ContextVar[Callable[[str], None]] = ContextVar(
-    "report_refusal", default=lambda _: None
-)
-"""Called with the reason when the handshake of this context is refused."""
-
-
-class _AlertingTls(ssl.SSLObject):
-    """Refuses a handshake so that the other side gets the alert.
-
-    asyncio drops the connection at once and the alert with it. Asked to wait for more instead, it
-    sends what there is to send; the refusal follows with the next bytes, or the client hangs up.
-    """
-
-    refusal: ssl.SSLError | None = None
-
-    def do_handshake(self) -> None:
-        if self.refusal is not None:
-            raise self.refusal
-        try:
-            super().do_handshake()
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise
-        except ssl.SSLError as refusal:
-            self.refusal = refusal
-            report_refusal.get()(str(refusal))
-            raise ssl.SSLWantReadError from refusal
-
-
 def auth_context(cluster: Cluster) -> ssl.SSLContext:
     """Return Auth's context: a client certificate is checked when there is one.
 
     Source: teleport/README: TLS.
     """
-    context = _context(cluster.auth_certificate())
+    context = server_context(cluster.auth_certificate())
     context.verify_mode = ssl.CERT_OPTIONAL
     for authority in cluster.user_ca.trusted:
         context.load_verify_locations(cadata=authority.pem)
@@ -67,21 +37,9 @@ def auth_context(cluster: Cluster) -> ssl.SSLContext:
 
 def web_context(cluster: Cluster) -> ssl.SSLContext:
     """Return the context of the Proxy's web side, with a certificate of its own authority."""
-    context = _context(cluster.web_ca.issue_server(WEB_NAMES, wall_clock()))
+    context = server_context(cluster.web_ca.issue_server(WEB_NAMES, wall_clock()))
     if not cluster.behaviour.behind_load_balancer:
         context.set_alpn_protocols(["http/1.1", REVERSE_TUNNEL])
-    return context
-
-
-def _context(leaf: Leaf) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.num_tickets = 0  # a resumed session shows no certificates
-    context.sslobject_class = _AlertingTls
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # mode 0600
-        file.write(leaf.pem)
-        file.flush()
-        context.load_cert_chain(file.name)
     return context
 
 

@@ -10,23 +10,21 @@ import ssl
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from discovery.sandbox.client_hello import ClientHello, NotTls
 from discovery.sandbox.clock import wall_clock
 from discovery.sandbox.faults import FaultBoard
 from discovery.sandbox.loopback import check_loopback, reset_at_close
 from discovery.sandbox.teleport.calls import CallLog, Handshake
-from discovery.sandbox.teleport.client_hello import ClientHello, NotTls, read_client_hello
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.connection import Connection
 from discovery.sandbox.teleport.faults import CONNECT, CallSite, Effect, Fault
 from discovery.sandbox.teleport.grpc_handler import Auth
-from discovery.sandbox.teleport.tls import auth_context, report_refusal, web_context
+from discovery.sandbox.teleport.tls import auth_context, web_context
+from discovery.sandbox.tls_server import peek_client_hello, report_refusal
 
 PROXY, AUTH, WEB = "proxy", "auth", "web"
-_LARGEST_HELLO = 65536
 _HANDSHAKE_TIMEOUT_S = 10.0
 """How long a client may take for its ClientHello and the handshake."""
-_RECHECK_S = 0.005
-"""How often an incomplete ClientHello is read again."""
 
 
 def auth_protocol(cluster: str) -> str:
@@ -114,7 +112,7 @@ class TlsFrontend:
 
     async def _route(self, port: str, arrived: socket.socket, handshake: Handshake) -> None:
         """Find out where the connection leads. Raises OSError or NotTls."""
-        hello = await _client_hello(arrived)
+        hello = await peek_client_hello(arrived)
         handshake.server_name, handshake.alpn = hello.server_name, hello.alpn
         handshake.led_to = self._destination(port, hello)
         # Those of the web are applied with its first request: only that tells a control endpoint,
@@ -169,29 +167,3 @@ class TlsFrontend:
             make = auth_context if side == AUTH else web_context
             kept = self._contexts[side] = (state, make(self._cluster))
         return kept[1]
-
-
-async def _client_hello(arrived: socket.socket) -> ClientHello:
-    """Return the ClientHello, left unread for TLS to read. Raises NotTls."""
-    seen = -1
-    while True:
-        data = await _peeked(arrived)
-        hello = read_client_hello(data)
-        if hello is not None:
-            return hello
-        if not data or len(data) >= _LARGEST_HELLO:
-            raise NotTls("the client sent no ClientHello")
-        if len(data) == seen:
-            await asyncio.sleep(_RECHECK_S)
-        seen = len(data)
-
-
-async def _peeked(arrived: socket.socket) -> bytes:
-    loop = asyncio.get_running_loop()
-    readable = asyncio.Event()
-    loop.add_reader(arrived, readable.set)
-    try:
-        await readable.wait()
-    finally:
-        loop.remove_reader(arrived)
-    return arrived.recv(_LARGEST_HELLO, socket.MSG_PEEK)

@@ -21,7 +21,7 @@ from discovery.control_plane.base import AlreadyExists, Denied, NotFound, Unavai
 from discovery.control_plane.teleport.client import REQUEST_LIMIT_BYTES, Teleport
 from discovery.control_plane.teleport.preflight import preflight
 from discovery.plan.resource import changes_between
-from discovery.sandbox.teleport.authorities import certificate_pem, key_pem
+from discovery.sandbox.authorities import certificate_pem, key_pem
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.messages import decoded
 from discovery.sandbox.teleport.roles import EDITOR, Role, bot_role

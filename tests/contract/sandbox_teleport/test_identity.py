@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from discovery.sandbox.teleport.authorities import new_legacy_key
+from discovery.sandbox.authorities import new_legacy_key
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.identity import CLUSTER_ATTRIBUTE
 from tests.support.teleport_client import CLUSTER, Simulation, blocks, tls

@@ -16,7 +16,7 @@ from grpclib.const import Status
 from grpclib.events import RecvInitialMetadata, RecvTrailingMetadata, listen
 from grpclib.exceptions import StreamTerminatedError
 
-from discovery.sandbox.teleport.client_hello import ClientHello, NotTls, read_client_hello
+from discovery.sandbox.client_hello import ClientHello, NotTls, read_client_hello
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.identity import Identity
 from discovery.sandbox.teleport.tls_frontend import auth_protocol

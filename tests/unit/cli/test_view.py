@@ -53,7 +53,6 @@ def test_what_items_stand_under(by: GroupBy, output_format: str) -> None:
         ({"summary": True, "output_format": "json"}, "has every item"),
         ({"summary": True, "output_format": "csv"}, "has every item"),
         ({"group_by": "owner", "output_format": "json"}, "has no groups"),
-        ({"group_by": "owner", "output_format": "html"}, "has no groups"),
     ],
 )
 def test_options_that_disagree_are_refused(asked: dict[str, Any], why: str) -> None:

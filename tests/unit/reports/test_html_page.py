@@ -7,21 +7,26 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from discovery.model.codes import Action, IamVerdict, NoteCode, Reason, ScopeReason, Severity
-from discovery.model.values import AccountId, Complete, Failed, Note, Region, Scanned, Scope
+from discovery.model.codes import Action, IamVerdict, Reason, ScopeReason
+from discovery.model.values import AccountId, Complete, Failed, Region, Scanned, Scope
 from discovery.plan.item import Item
-from discovery.reports.attention import grouped
+from discovery.reports.html.anchors import anchor_of
+from discovery.reports.html.cache_list import cache_list
 from discovery.reports.html.grid import SHORT
+from discovery.reports.html.overview import numbers
 from discovery.reports.html.page import write_page
-from discovery.reports.html.selection import anchor_of, is_simple, select
+from discovery.reports.needs import needs
 from discovery.reports.report import Report
 from discovery.reports.summary import sentence
-from discovery.reports.view import Format, View
+from discovery.reports.view import Detail, Format, GroupBy, View
 from tests.bench.fleet_report import fleet_report
 from tests.support.rendered import AUDIT, Read, read, rendered
 from tests.support.report_samples import (
     EARLIER,
+    EAST,
     NOW,
     OTHER,
     REFUSED,
@@ -121,38 +126,16 @@ def test_external_ids_are_fingerprints() -> None:
     assert "sha256:fe2bc74c" in text(full_report())
 
 
-@pytest.mark.parametrize(
-    ("one", "simple"),
-    [
-        pytest.param(item(Action.KEEP, Reason.UNCHANGED, iam=READY), True, id="kept-and-ready"),
-        pytest.param(item(Action.KEEP, Reason.UNCHANGED, iam=None), True, id="kept-and-not-judged"),
-        pytest.param(item(Action.KEEP, Reason.UNCHANGED, iam=judged()), False, id="not-ready"),
-        pytest.param(item(Action.CREATE, Reason.NEW, iam=READY), False, id="new"),
-        pytest.param(item(Action.SKIPPED, Reason.ENGINE), False, id="skipped"),
-        pytest.param(
-            item(
-                Action.KEEP,
-                Reason.UNCHANGED,
-                iam=replace(READY, findings=(finding(severity=Severity.WARNING),)),
-            ),
-            False,
-            id="ready-with-a-warning",
-        ),
-        pytest.param(
-            item(
-                Action.KEEP,
-                Reason.UNCHANGED,
-                notes=(Note(NoteCode.INHERITED, "x", "y"),),
-                iam=READY,
-            ),
-            False,
-            id="with-a-note",
-        ),
-    ],
-)
-def test_who_has_a_part_of_the_page(one: Item, simple: bool) -> None:
-    assert is_simple(one) is simple
-    assert len(page(report(one)).named("article")) == (0 if simple else 1)
+def test_every_cache_has_a_part_of_the_page_and_all_are_closed() -> None:
+    items = [item(Action.KEEP, Reason.UNCHANGED, f"c-{number}") for number in range(13)]
+    seen = page(report(*items))
+    assert len(seen.named("article")) == 13
+    assert not [tag for tag in seen.named("details") if "open" in tag.attributes]
+
+
+def test_groups_of_a_few_caches_are_open() -> None:
+    opened = [tag for tag in page(full_report()).named("details") if "open" in tag.attributes]
+    assert {str(tag.attributes["class"]).split()[0] for tag in opened} == {"group"}
 
 
 def test_a_part_tells_plan_labels_users_findings_and_repairs() -> None:
@@ -167,6 +150,7 @@ def test_a_part_tells_plan_labels_users_findings_and_repairs() -> None:
         "These can log in: alice , bob as of 09:24 UTC",
         "blocker NO_IAM_USER",
         "--user-ids-to-add alice",
+        "Repair commands",
     ):
         assert words in said
 
@@ -178,43 +162,176 @@ def test_a_part_keeps_its_anchor_from_report_to_report() -> None:
     assert anchor_of(replace(one, cache="orders2")) != anchor_of(one)
 
 
+def test_a_finding_leads_to_its_repair_commands() -> None:
+    one, other = (
+        item(Action.KEEP, Reason.UNCHANGED, name, iam=judged(finding())) for name in ("a", "b")
+    )
+    markup = rendered(Format.HTML, report(one, other))
+    links = re.findall(r'<a href="#(finding-[a-z0-9-]+)">Repair commands', markup)
+    assert len(links) == 2
+    assert len(set(links)) == 1, "caches that share a finding share its commands"
+    assert markup.count("--user-ids-to-add") == 1
+    place = markup.index(f'id="{links[0]}"')
+    assert place < markup.index("--user-ids-to-add", place) < markup.index('id="caches"')
+
+
 @pytest.mark.slow
-def test_of_too_many_parts_those_with_findings_stay() -> None:
+def test_beyond_two_thousand_the_page_has_what_needs_somebody_and_names_the_csv() -> None:
+    found = fleet_report(2_400)
+    listed = cache_list(found, AUDIT)
+    assert listed.total == 2_400
+    assert listed.listed == listed.needing < 1_000
+    assert all(entry.needs for group in listed.groups for entry in group.entries)
+    said = text(found)
+    assert f"This page lists {listed.listed} of 2400: those that need somebody" in said
+    assert "cachemuster audit --format csv -o caches.csv lists them all" in said
+    in_full = cache_list(found, View(title="audit", findings=True, detail=Detail.FULL))
+    assert in_full.left_out == 0
+
+
+def test_of_too_many_that_need_somebody_the_most_pressing_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("discovery.reports.html.cache_list.EVERY_ITEM", 3)
+    monkeypatch.setattr("discovery.reports.html.cache_list.MOST", 2)
     items = [
-        item(Action.CREATE, Reason.NEW, f"c-{number:04}", iam=judged() if number > 2190 else READY)
-        for number in range(2_200)
+        item(Action.KEEP, Reason.UNCHANGED, "a", iam=judged()),
+        item(Action.KEEP, Reason.UNCHANGED, "b", iam=judged()),
+        item(Action.CONFLICT, Reason.FOREIGN, "c"),
+        item(Action.KEEP, Reason.UNCHANGED, "d"),
     ]
-    chapter = select(grouped(report(*items)), dry_run=True, verbose=False).sections[0]
-    assert (len(chapter.items), chapter.left_out) == (2000, 200)
-    assert {one.cache for one in items[2191:]} <= {one.cache for one in chapter.items}
-    assert "200 of 2200 are only in the table above" in text(report(*items))
-    assert (
-        len(select(grouped(report(*items)), dry_run=True, verbose=True).sections[0].items) == 2200
+    listed = cache_list(report(*items), AUDIT)
+    assert [e.item.cache for group in listed.groups for e in group.entries] == ["c", "a"]
+    assert "of the 3 that need somebody those that need it most" in text(report(*items))
+
+
+class TestCounts:
+    """Numbers of the first screen are counts over the items, and agree with one another."""
+
+    @pytest.mark.parametrize(
+        "found",
+        [
+            pytest.param(full_report(guard=REFUSED), id="full"),
+            pytest.param(carried_out(full_report(), failed="orders"), id="carried-out"),
+            pytest.param(fleet_report(400), id="fleet"),
+            pytest.param(fleet_report(50, calm=True), id="calm"),
+            pytest.param(report(scopes=()), id="nothing-at-all"),
+        ],
+    )
+    def test_what_needs_somebody_is_as_many_rows(self, found: Report) -> None:
+        markup = rendered(Format.HTML, found)
+        rows = [t.attributes for t in read(markup).tags if "data-action" in t.attributes]
+        shown = dict(re.findall(r'<a href="#needs=([a-z-]+)">.*?<b>(\d+)</b>', markup))
+        for kind, count in shown.items():
+            assert int(count) == sum(kind in str(row.get("data-needs")).split() for row in rows)
+        assert shown == {need.kind: str(need.count) for need in needs(found) if need.items}
+
+    def test_not_ready_ones_are_not_hidden_behind_a_nought(self) -> None:
+        items = [item(Action.KEEP, Reason.UNCHANGED, f"c{n}", iam=judged()) for n in range(51)]
+        assert "51 not ready for IAM login" in text(report(*items))
+
+    @given(st.lists(st.sampled_from(full_report().items), max_size=12))
+    @settings(max_examples=25, deadline=None)
+    def test_the_large_numbers_are_counts(self, items: list[Item]) -> None:
+        found = report(*(replace(one, cache=f"c{n}") for n, one in enumerate(items)))
+        ready, changes = (number for number in numbers(found) if number.term in _COUNTED)
+        judged_ones = [one.iam for one in items if one.iam]
+        assert ready.value == sum(one.verdict is IamVerdict.READY for one in judged_ones)
+        assert ready.remark == f"of {len(judged_ones)} judged"
+        counts = [sum(one.action is action for one in items) for action in _WRITES]
+        assert changes.value == "+{} ~{} -{}".format(*counts)
+
+    def test_groups_hold_every_listed_cache_once(self) -> None:
+        found = fleet_report(400)
+        for by in (None, *GroupBy):
+            listed = cache_list(found, replace(AUDIT, group_by=by))
+            items = [id(entry.item) for group in listed.groups for entry in group.entries]
+            assert len(items) == len(set(items)) == 400
+
+    def test_a_group_counts_those_of_its_kind_that_are_listed_elsewhere(self) -> None:
+        both = item(Action.BLOCKED, Reason.IAM_NOT_READY, "both", iam=judged())
+        one = item(Action.KEEP, Reason.UNCHANGED, "one", iam=judged())
+        said = text(report(both, one))
+        assert "Not ready for IAM login 1 and 1 of those above" in said
+
+
+_COUNTED = ("IAM login ready", "Changes")
+_WRITES = (Action.CREATE, Action.UPDATE, Action.DELETE)
+
+
+def test_pictures_show_accounts_regions_and_owners_where_they_are_known() -> None:
+    items = [
+        replace(
+            item(Action.KEEP, Reason.UNCHANGED, f"c{n}", scope, iam=judged() if n else READY),
+            owner=owner,
+        )
+        for n, (scope, owner) in enumerate([(WEST, "web"), (OTHER, "ml"), (EAST, None)])
+    ]
+    found = report(*items, account_names={WEST.account_id: "payments"})
+    labels = [str(tag.attributes["aria-label"]) for tag in page(found).named("svg")]
+    assert labels[2] == (
+        "Ready for IAM login, by account. payments (111122223333): 1 ready, 1 not ready; "
+        "444455556666: 1 not ready"
+    )
+    assert labels[4] == (
+        "Ready for IAM login, by owner. ml: 1 not ready; no owner known: 1 not ready; web: 1 ready"
+    )
+
+
+def test_a_picture_of_more_accounts_than_it_has_room_for_sums_up_the_rest() -> None:
+    items = [
+        item(
+            Action.KEEP,
+            Reason.UNCHANGED,
+            f"c{n}",
+            Scope(AccountId(f"{n:012}"), WEST.region),
+            iam=judged() if n < 2 else READY,
+        )
+        for n in range(20)
+    ]
+    labels = [str(tag.attributes["aria-label"]) for tag in page(report(*items)).named("svg")]
+    assert labels[2].endswith("8 more accounts: 8 ready")
+    assert "000000000000: 1 not ready; 000000000001: 1 not ready; " in labels[2]
+
+
+def test_groups_are_by_account_region_or_owner_when_asked_for() -> None:
+    items = [
+        replace(item(Action.KEEP, Reason.UNCHANGED, "a"), owner="web & co"),
+        item(Action.KEEP, Reason.UNCHANGED, "b", OTHER),
+    ]
+    found = report(*items, account_names={WEST.account_id: "payments"})
+    titles = {
+        by: [group.title for group in cache_list(found, replace(AUDIT, group_by=by)).groups]
+        for by in GroupBy
+    }
+    assert titles == {
+        GroupBy.ACCOUNT: ["444455556666", "payments (111122223333)"],
+        GroupBy.REGION: ["eu-west-1"],
+        GroupBy.OWNER: ["web & co", "no owner"],
+    }
+    assert 'id="owner=web+%26+co"' in rendered(
+        Format.HTML, found, replace(AUDIT, group_by=GroupBy.OWNER)
     )
 
 
 def test_every_item_has_a_row_that_says_how_it_can_be_found() -> None:
     found = full_report()
-    rows = [tag.attributes for tag in page(found).named("tr") if "data-plan" in tag.attributes]
+    rows = [t.attributes for t in page(found).named("details") if "data-action" in t.attributes]
     assert len(rows) == len(found.items)
     first = next(row for row in rows if str(row["data-name"]).startswith("payments"))
-    assert first["data-plan"] == "changed"
-    assert first["data-login"] == "not-ready"
-    assert first["data-findings"] == "DEFAULT_USER_OPEN NO_IAM_USER"
+    assert first["data-action"] == "update"
+    assert first["data-verdict"] == "not-ready"
+    assert first["data-finding"] == "DEFAULT_USER_OPEN NO_IAM_USER"
+    assert first["data-account"] == "111122223333"
+    assert first["data-region"] == "eu-west-1"
+    assert first["data-owner"] == "(none)"
 
 
 def test_more_rows_than_a_browser_likes_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("discovery.reports.html.table._ROWS", 7)
+    monkeypatch.setattr("discovery.reports.html.cache_list.MOST_IN_FULL", 7)
     items = [item(Action.KEEP, Reason.UNCHANGED, f"c-{number}") for number in range(10)]
-    assert "3 of 10 are not in this table" in text(report(*items))
-    assert len(page(report(*items)).named("tr")) - 3 == 7  # a grid of two, and the head
-
-
-def test_rows_are_laid_out_in_bodies_that_hold_them_all() -> None:
-    items = [item(Action.KEEP, Reason.UNCHANGED, f"c-{number}") for number in range(501)]
-    seen = page(report(*items))
-    assert len(seen.named("tbody")) - 1 == 3
-    assert sum("data-plan" in tag.attributes for tag in seen.named("tr")) == 501
+    assert "This page lists 7 of 10" in text(report(*items))
+    assert len(page(report(*items)).named("article")) == 7
 
 
 def test_the_grid_says_for_every_account_and_region_how_it_went() -> None:
@@ -274,14 +391,19 @@ def test_the_charts_add_up() -> None:
     labels = [str(tag.attributes["aria-label"]) for tag in seen.named("svg")]
     assert labels == [
         "Bar: 2 ready, 2 not ready, 8 not judged",
-        "Caches with NO_IAM_USER, blocker: 2; DEFAULT_USER_OPEN, warning: 2",
+        "Bar: 1 read, 1 unread, 1 not asked, on purpose",
+        "Ready for IAM login, by account. 111122223333: 2 ready, 2 not ready, 7 not judged; "
+        "444455556666: 1 not judged",
+        "Ready for IAM login, by region. eu-west-1: 2 ready, 2 not ready, 6 not judged; "
+        "us-east-1: 2 not judged",
+        "Caches with NO_IAM_USER, blocker: 2 caches; DEFAULT_USER_OPEN, warning: 2 caches",
     ]
     widths = [
         float(str(tag.attributes["width"]).rstrip("%"))
         for tag in seen.named("rect")
         if tag.attributes["height"] == "100%"
     ]
-    assert sum(widths) == pytest.approx(100, abs=0.01)
+    assert sum(widths) == pytest.approx(200, abs=0.01)
 
 
 def test_of_a_cache_that_is_kept_out_the_labels_it_is_to_have_are_shown() -> None:

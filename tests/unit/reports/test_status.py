@@ -9,8 +9,8 @@ from pathlib import Path
 from discovery.model.codes import Action, Reason, ScopeReason, ScopeStatus
 from discovery.model.values import AccountId, Region, Scope
 from discovery.reports.document import timestamp
-from discovery.reports.status import Status, status_document, write_status_document
-from discovery.reports.terminal.status_table import status_sentence, write_status_table
+from discovery.reports.status import Status, status_document, status_sentence, write_status_document
+from discovery.reports.terminal.status_table import write_status_table
 from state.records import (
     Intent,
     IntentKind,

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from discovery.control_plane.teleport.errors import IdentityUnusable
 from discovery.control_plane.teleport.identity import Identity, parse_identity, read_certificate
-from discovery.sandbox.teleport.authorities import new_legacy_key
+from discovery.sandbox.authorities import new_legacy_key
 from discovery.sandbox.teleport.cluster import Cluster
 
 NOW = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Certificate authorities: the cluster's two, and that of the Proxy's web certificate."""
+"""Certificate authorities, and what they issue to the simulations' servers and clients."""
 
 from __future__ import annotations
 

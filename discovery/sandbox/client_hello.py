@@ -1,7 +1,7 @@
 """The ClientHello of TLS: the server name and the ALPN protocols that a client offers.
 
-The Proxy reads it without answering and sends the connection where the first protocol says
-(teleport/README: Routes).
+A server reads it without answering: Teleport's Proxy sends the connection where the first protocol
+says (teleport/README: Routes), and the server name tells which cache is meant.
 """
 
 from __future__ import annotations
