@@ -1,25 +1,19 @@
-"""How items and scopes are called, and what an update changes, in every form of a report."""
+"""How items are called, and what an update changes, in every form of a report."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from discovery.model.fingerprint import redacted_change
-from discovery.model.values import Change, Scope
+from discovery.model.values import Change
 from discovery.plan.item import Item
 
 
 def short_name(item: Item) -> str:
     """Name the cache, or the registration where there is no cache."""
     return item.cache or item.name or item.arn or "?"
-
-
-def scope_text(scope: Scope, account_names: Mapping[str, str]) -> str:
-    """Name a scope, and its account by name where it is known: `111122223333/eu-west-1 (shop)`."""
-    name = account_names.get(scope.account_id)
-    return f"{scope} ({name})" if name else str(scope)
 
 
 def counted_items(items: Iterable[Item]) -> str:
