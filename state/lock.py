@@ -15,7 +15,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,6 +31,9 @@ Refusal = Callable[[str], str]
 
 _POLL_S = 0.05
 _MOST_BYTES = 4096
+_TEXT_BYTES = 512
+_SERVICE_WAIT = timedelta(seconds=1)
+"""Long enough for a look of `service_of`, which has the lock for an instant."""
 _BEGINS = b'{"pid": '
 """How the text begins that a holder writes."""
 
@@ -44,6 +47,8 @@ class Holder:
     """`sweep`, `run`, …"""
     host: str
     started_at: datetime
+    next_sweep_at: datetime | None = None
+    """Of a service: when its next sweep is due; None while one is under way."""
 
     def __str__(self) -> str:
         since = self.started_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -74,14 +79,38 @@ def service_lock_path(path: Path) -> Path:
     return lock_path(path.with_name(path.name + ".run"))
 
 
+@dataclass(frozen=True, slots=True)
+class LockStatus:
+    """Whether a lock is held at this moment, and by whom."""
+
+    is_held: bool
+    holder: Holder | None = None
+    """None of a held lock: it did not get to say who it is."""
+
+
+FREE = LockStatus(is_held=False)
+
+
 def holder_of(path: Path) -> str | None:
     """Return who has the lock now, None when nobody has. Makes no file. Raises: Unwritable."""
-    lock = lock_path(path)
+    status = _status(lock_path(path))
+    return str(status.holder or "another process") if status.is_held else None
+
+
+def service_of(path: Path) -> LockStatus:
+    """Tell whether a service uses the state file now. Makes no file. Raises: Unwritable.
+
+    The system lets go of the lock of one that was killed; then what it wrote there counts no more.
+    """
+    return _status(service_lock_path(path))
+
+
+def _status(lock: Path) -> LockStatus:
     try:
         _require_regular(lock)
         descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
-        return None
+        return FREE
     except OSError as error:
         raise Unwritable(
             f"the lock {lock} cannot be opened: {error.strerror}. This user must be able to"
@@ -89,11 +118,10 @@ def holder_of(path: Path) -> str | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = _read_holder(descriptor)
-        return str(holder) if holder else "another process"
+        return LockStatus(is_held=True, holder=_read_holder(descriptor))
     finally:
         os.close(descriptor)
-    return None
+    return FREE
 
 
 @dataclass(slots=True)
@@ -130,6 +158,11 @@ class HeldLock:
         self._descriptor = descriptor
         _announce(descriptor, self._holder)
         return True
+
+    def announce_next_sweep(self, at: datetime | None) -> None:
+        """Let other processes see when the next sweep of this service is due."""
+        self._holder = replace(self._holder, next_sweep_at=at)
+        _announce(self._descriptor, self._holder)
 
     def release(self) -> None:
         """Unlock; the file stays, because a waiter may have it open already."""
@@ -177,7 +210,7 @@ async def service_lock(path: Path, *, holder: Holder) -> AsyncIterator[HeldLock]
     require_local(path, "state file")
     require_ours(path, STATE_FILE)
     lock = service_lock_path(path)
-    async with _held(lock, timedelta(0), holder, refusal) as held:
+    async with _held(lock, _SERVICE_WAIT, holder, refusal) as held:
         yield held
 
 
@@ -274,28 +307,33 @@ def _open(lock: Path) -> int:
 
 
 def _announce(descriptor: int, holder: Holder) -> None:
-    text = json.dumps(
-        {
-            "pid": holder.pid,
-            "command": holder.command,
-            "host": holder.host,
-            "started_at": holder.started_at.isoformat(),
-        }
-    )
+    about = {
+        "pid": holder.pid,
+        "command": holder.command,
+        "host": holder.host,
+        "started_at": holder.started_at.isoformat(),
+    }
+    if holder.next_sweep_at is not None:
+        about["next_sweep_at"] = holder.next_sweep_at.isoformat()
+    text = json.dumps(about)
+    # In one write of one length, because others read it at any time.
+    whole = f"{text:<{_TEXT_BYTES - 1}}\n".encode()
     # Who holds it is a courtesy; on a full disk the lock is as good without it.
     with contextlib.suppress(OSError):
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, text.encode(), 0)
+        os.pwrite(descriptor, whole, 0)
+        os.ftruncate(descriptor, len(whole))
 
 
 def _read_holder(descriptor: int) -> Holder | None:
     try:
         found = json.loads(os.pread(descriptor, _MOST_BYTES, 0))
+        due = found.get("next_sweep_at")
         return Holder(
             pid=int(found["pid"]),
             command=str(found["command"]),
             host=str(found["host"]),
             started_at=datetime.fromisoformat(found["started_at"]),
+            next_sweep_at=datetime.fromisoformat(due) if due else None,
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

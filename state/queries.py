@@ -30,6 +30,7 @@ TICK: Final = "tick"
 PAUSED_UNTIL: Final = "paused_until"
 EPISODES: Final = "episodes"
 KEPT_FROM: Final = "kept_from"
+NOTIFIED: Final = "notified"
 
 SCOPE_INSTANTS: Final = ("last_attempt_at", "last_complete_at", "tags_read_at")
 """What scopes may share with one another: the instant `about.tick`."""

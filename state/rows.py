@@ -274,6 +274,16 @@ HISTORY: Final = Codec(
 """The checksum is read from the sweep's row: `append_history` does not write it."""
 
 
+def notified_text(conditions: Mapping[str, frozenset[str]]) -> str:
+    """Spell the conditions that people were told of, by kind."""
+    return tree({kind: sorted(keys) for kind, keys in sorted(conditions.items())})
+
+
+def notified_of(text: str) -> dict[str, frozenset[str]]:
+    """Parse what `notified_text` wrote."""
+    return {str(kind): frozenset(map(str, keys)) for kind, keys in json.loads(text).items()}
+
+
 def episodes_text(episodes: Mapping[str, Episode]) -> str:
     """Format what goes on between sweeps as JSON."""
     return tree({key: [each.code, to_iso(each.since)] for key, each in episodes.items()})

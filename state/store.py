@@ -38,7 +38,7 @@ from state.records import (
     SweepRecord,
 )
 from state.reserve import give_up_reserve, keep_reserve
-from state.rows import to_iso
+from state.rows import notified_of, notified_text, to_iso
 from state.sqlite import BUSY_TIMEOUT_S, OpenFile, open_writer, read, require_ours
 
 T = TypeVar("T")
@@ -122,6 +122,16 @@ class Store:
         """Read the finished sweeps, the newest first."""
         with self._transaction() as database:
             return queries.sweeps(database, limit=limit)
+
+    def load_notified(self) -> Mapping[str, frozenset[str]]:
+        """Read which conditions people were told of, by kind; empty before the first."""
+        with self._transaction() as database:
+            return queries.fact(queries.facts(database), queries.NOTIFIED, notified_of) or {}
+
+    def set_notified(self, conditions: Mapping[str, frozenset[str]]) -> None:
+        """Remember which conditions people were told of, in place of what was remembered."""
+        with self._transaction() as database:
+            recording.put_fact(database, queries.NOTIFIED, notified_text(conditions))
 
     def bind(self, identity: StateIdentity) -> None:
         """Make the file this control plane's, group's and cloud's (R10)."""

@@ -62,6 +62,7 @@ class House:
             return
         if _is_here(host):
             return
+        host = host.decode() if isinstance(host, bytes) else host
         if str(host).endswith(".invalid"):  # RFC 6761: there is no such name, and no need to ask
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         self._broken.append(f"left this machine: {event} {host!r}")

@@ -157,7 +157,7 @@ class Accounts:
 
         Raises: AwsCallFailed.
         """
-        entry = self._entries.get(account_id) or self._members.get(account_id)
+        entry = self._entry(account_id)
         if entry is None:
             raise AwsCallFailed(
                 AwsError(ScopeReason.WRONG_ACCOUNT, f"account {account_id} is not configured")
@@ -176,6 +176,14 @@ class Accounts:
         credentials = self._roles[entry]
         await credentials.get_frozen_credentials()
         return credentials
+
+    def role_entry(self, account_id: AccountId) -> AccountEntry | None:
+        """Find the entry whose role is assumed in an account; None where none is."""
+        entry = self._entry(account_id)
+        return None if entry is None or self._uses_own_credentials(entry) else entry
+
+    def _entry(self, account_id: AccountId) -> AccountEntry | None:
+        return self._entries.get(account_id) or self._members.get(account_id)
 
     def _uses_own_credentials(self, entry: AccountEntry) -> bool:
         if entry.id != self._identity.account_id:

@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "sweep": "Make the database list equal to the caches that exist.",
     "audit": "Show what a sweep would do, and who could log in.",
     "probe": "Log in to caches with IAM, and say which step fails.",
+    "repairs": "Print a script that repairs what an audit finds.",
     "run": "Run as a service: sweep at an interval and after changes.",
     "status": "Show what the state file remembers, offline.",
     "history": "Show what changed, and why.",

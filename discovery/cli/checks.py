@@ -16,8 +16,10 @@ from discovery.config.control_plane import Embedded
 from discovery.config.model import Config
 from discovery.config.partitions import partition_problems
 from discovery.config.secrets import Secret, SecretError, resolve_external_id
+from discovery.config.service_secrets import secret_problems
 from discovery.doctor.aws import check_aws
 from discovery.doctor.control_plane import check_registry, check_teleport
+from discovery.doctor.notify import check_sinks
 from discovery.doctor.queue import check_queue
 from discovery.doctor.state import check_state_file, load_readable_state
 from discovery.model.values import Scope
@@ -27,9 +29,16 @@ from discovery.reports.checks import Area, Check, CheckStatus
 
 
 async def run_checks(
-    config: Config, path: Path, scope_filter: ScopeFilter, on_progress: OnProgress | None
+    config: Config,
+    path: Path,
+    scope_filter: ScopeFilter,
+    on_progress: OnProgress | None,
+    *,
+    notify: bool = False,
 ) -> tuple[Check, ...]:
     """Run the checks of configuration, AWS, control plane and state, and list them in this order.
+
+    `notify`: also send a test to every webhook of `service.notify`.
 
     Raises: NoSuchScope, once every check has ended.
     """
@@ -46,6 +55,7 @@ async def run_checks(
         _aws(config, path, scope_filter, on_progress, known),
         registering,
         asyncio.to_thread(check_state_file, config, utc_now()),
+        check_sinks(config, utc_now(), os.environ) if notify else _no_checks(),
         return_exceptions=True,
     )
     checks: list[Check] = []
@@ -64,6 +74,14 @@ def _configuration(config: Config, path: Path) -> Iterator[Check]:
             _secret(reference)
         except SecretError as error:
             yield _check(Area.CONFIGURATION, reference, CheckStatus.FAIL, f"{error}; put it there")
+    for reference, problem in secret_problems(config.service, os.environ).items():
+        if problem is not None:
+            text = f"{problem}; `run` does not start without it"
+            yield _check(Area.CONFIGURATION, reference, CheckStatus.FAIL, text)
+
+
+async def _no_checks() -> tuple[Check, ...]:
+    return ()
 
 
 async def _aws(

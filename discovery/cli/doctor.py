@@ -20,22 +20,29 @@ from discovery.reports.view import Format
 @click.command(name="doctor")
 @with_only
 @with_shard
+@click.option("--notify", is_flag=True, help="Send a test to each webhook of service.notify.")
 @with_report
 @with_common
 def command(
-    only: tuple[Scope, ...], shard: Shard | None, output_format: str, output: Path | None
+    only: tuple[Scope, ...],
+    shard: Shard | None,
+    notify: bool,
+    output_format: str,
+    output: Path | None,
 ) -> Exit:
     """Try everything that a sweep needs; say what is missing and how to grant it.
 
     It tries the credentials, every role, every permission in every region by a call that only
     reads, the organization, this machine's clock, the queue of change events, the control plane by
-    writes to a name that does not exist, and the state file. Nothing is created, changed or
-    removed, and no lock is needed.
+    writes to a name that does not exist, the state file, and whether every secret of the
+    configuration is where it is said to be. Nothing is created, changed or removed, and no lock is
+    needed. People are told nothing, unless --notify asks for a test.
 
     \b
     Examples:
       cachemuster doctor
       cachemuster doctor --only 111122223333/eu-west-1 -v
+      cachemuster doctor --notify
       cachemuster doctor --format json | jq '.checks[] | .statement'
 
     \b
@@ -55,7 +62,9 @@ def command(
     with open_destination(output) as destination:
         with progress() as on_progress:
             checks = asyncio.run(
-                run_checks(config, path, ScopeFilter(only=only, shard=shard), on_progress)
+                run_checks(
+                    config, path, ScopeFilter(only=only, shard=shard), on_progress, notify=notify
+                )
             )
         destination.write_report(
             output_format,

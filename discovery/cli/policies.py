@@ -29,6 +29,7 @@ KINDS: Final = (
     "member",
     "trust",
     "connect",
+    "repairs",
     "database-service",
     "event-rule",
     "teleport-bot-role",
@@ -115,6 +116,7 @@ def command(
     member                   policy of the role that it assumes in other accounts
     trust                    trust policy of that role
     connect                  policy of the role with which Teleport connects
+    repairs                  policy of whoever runs the script of `repairs`
     database-service         policy of the Database Service's own role
     event-rule               event pattern; as CloudFormation, queue and rule
     teleport-bot-role        role of the bot that registers databases
@@ -177,7 +179,7 @@ def _document(
         raise NotApplicable(
             "It is nothing that CloudFormation makes"
             if kind.is_for_teleport
-            else "The template of `member` has it already"
+            else "There is no template of it alone; print it as JSON"
         )
     return kind.stack(request)
 

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 def command(shard: Shard | None) -> Exit:
     """Run as a service: sweep at an interval, and re-scan after change events.
 
-    It re-scans within seconds of an event, and serves health and metrics over HTTP. SIGTERM and
-    Ctrl-C let the running write end, within 10 seconds; a second one stops at once. SIGHUP reloads
-    the configuration, and keeps the old one if the new one is bad. Between two sweeps the state
-    file is free for `sweep`, `adopt` and `release`.
+    It re-scans within seconds of an event, and serves health and metrics over HTTP; with
+    `service.page` the last report too. `service.notify` names webhooks that are told what happens.
+    SIGTERM and Ctrl-C let the running write end, within 10 seconds; a second one stops at once.
+    SIGHUP reloads the configuration, and keeps the old one if the new one is bad. Between two
+    sweeps the state file is free for `sweep`, `adopt` and `release`.
 
     \b
     Examples:

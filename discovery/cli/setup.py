@@ -24,6 +24,7 @@ from discovery.config.problems import ConfigError, Problem
 from discovery.config.rules import build_rules
 from discovery.config.secrets import Secret, resolve_external_id
 from discovery.config.service import queue_for
+from discovery.config.service_secrets import check_secrets
 from discovery.model.ownership import CacheArn, owner_of
 from discovery.model.values import Database
 from discovery.plan.shard import Shard
@@ -49,12 +50,14 @@ async def run_audit(
     on_progress: OnProgress | None,
     *,
     identity_file: Path | None = None,
+    on_finished: Callable[[Cloud], None] | None = None,
     add: AddToReport | None = None,
 ) -> Report:
     """Run an audit, which has no way to write (R5), and return its report.
 
-    `identity_file`: an operator's, to read with in place of the agent's. Raises: what opening
-    connections raises, before any account is read; click.UsageError; what `add` raises.
+    `identity_file`: an operator's, to read with in place of the agent's. `on_finished` is given
+    the cloud that was read. Raises: what opening connections raises, before any account is read;
+    click.UsageError; what `add` raises.
     """
     config = configuration_as(path, identity_file)
     async with (
@@ -66,6 +69,8 @@ async def run_audit(
         state = load_state(config.state.path)
         interruption.in_sweep = True
         report = await audit(context, request, control_plane=control_plane, state=state)
+        if on_finished is not None:
+            on_finished(context.cloud)
         return report if add is None else await add(report, context)
 
 
@@ -102,6 +107,7 @@ async def open_service(
     Raises: what opening connections raises.
     """
     config = load_config(path)
+    check_secrets(config.service, os.environ)
     async with (
         open_context(config, path, interruption, None) as context,
         open_writer(config) as control_plane,

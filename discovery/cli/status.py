@@ -19,15 +19,16 @@ def command(output_format: str, output: Path | None) -> None:
     """Show what the state file remembers.
 
     That is: scopes and the age of the oldest complete scan, registrations, removals and how long
-    they wait, a pause, the last sweep. A page (--format html) has pictures of readiness,
-    registrations and unread scopes over time. It works offline, needs no lock, and works before
-    the first sweep.
+    they wait, a pause, the last sweep; and whether a service runs, since when, and when its next
+    sweep is due. A page (--format html) has pictures of readiness, registrations and unread scopes
+    over time. It works offline, needs no lock, and works before the first sweep.
 
     \b
     Examples:
       cachemuster status
       cachemuster status -v                         every scope and registration
       cachemuster status --format json | jq .last_sweep
+      cachemuster status --format json | jq .service
       cachemuster status --format html -o status.html
     """
     from discovery.config.rules import build_offline_rules
@@ -35,6 +36,7 @@ def command(output_format: str, output: Path | None) -> None:
     from discovery.reports.status import Status, write_status_document
     from discovery.reports.terminal.status_table import write_status_table
     from discovery.reports.view import Format
+    from state.lock import service_of
     from state.store import ReadOnlyStore
 
     shared = common()
@@ -49,6 +51,7 @@ def command(output_format: str, output: Path | None) -> None:
             account_names=known_names(build_offline_rules(config), state.account_names),
             missed_sweeps=config.deregistration.missed_sweeps,
             grace=config.deregistration.grace,
+            service=service_of(config.state.path),
         )
         if output_format == Format.HTML:
             from discovery.reports.html.status_page import write_status_page

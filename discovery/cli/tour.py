@@ -110,7 +110,8 @@ STEPS: Final = (
         ("sweep",),
         _region_goes_dark,
         exit_code=Exit.INCOMPLETE,
-        shown=r"Needs|! +3 scopes|elasti|1111.*since|Waiting|\? held|rate-limits ·|= 5 keep",
+        shown=r"Needs|! +3 scopes|elasti|.*111122223333.*since|Waiting|\? held|rate-limits ·|"
+        r"= 5 keep",
     ),
     Step(
         "A cache is deleted: first it waits",

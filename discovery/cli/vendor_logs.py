@@ -1,8 +1,9 @@
 """Log what libraries log as our own events: one line each, and without secrets.
 
 The AWS SDK's debug records hold whole requests and answers, with external ids, session keys and
-session tokens in them (`botocore.endpoint`, `.parsers`, `.auth`, and more with every release). So
-`-vv` shows what is named here, and nothing else of it.
+session tokens in them (`botocore.endpoint`, `.parsers`, `.auth`, and more with every release), and
+httpx logs the URL of every request, which of a webhook is a secret. So `-vv` shows what is named
+here, and nothing else of it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ _QUIET: Final = {
     "apscheduler": logging.ERROR,
     "asyncio": logging.ERROR,
     "botocore": logging.CRITICAL,
+    "httpcore": logging.CRITICAL,
+    "httpx": logging.CRITICAL,
     "urllib3": logging.CRITICAL,
 }
 """Level from which on records of these libraries are shown without `-vv`.

@@ -11,8 +11,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from discovery.config.fields import HostPort
+from discovery.config.page import PageMode
 from discovery.config.partitions import mixed_partitions
 from discovery.config.problems import Path, Problem, dotted, quoted
+from discovery.config.proxies import is_loopback
+from discovery.config.service import Service
 from discovery.config.yaml_document import list_in, mapping_in, texts_in
 from matchers.keys import DISCOVERY_KEYS, is_reserved
 from matchers.label_templates import ACCOUNT_NAME, placeholders_in
@@ -44,6 +48,7 @@ def contradictions(data: Mapping[str, Any]) -> Iterator[Contradiction]:
             yield from _needs_names(("matchers", i, "labels"), mapping_in(matcher).get("labels"))
     yield from _owner_tag(mapping_in(data.get("reports")), aws)
     yield from _one_file(data)
+    yield from _page(mapping_in(data.get("service")))
     yield from (Contradiction(problem) for problem in mixed_partitions(data))
 
 
@@ -128,3 +133,19 @@ def _one_file(data: Mapping[str, Any]) -> Iterator[Contradiction]:
         path: Path = ("control_plane", "path") if "path" in plane else ("state", "path")
         message = f"{quoted(state)} cannot be both the state and the registry"
         yield Contradiction(Problem(message, path))
+
+
+def _page(service: Mapping[str, Any]) -> Iterator[Contradiction]:
+    if service.get("page") != PageMode.LOOPBACK:
+        return
+    listen = service.get("listen", str(Service().listen))
+    try:
+        host = HostPort.parse(listen).host if isinstance(listen, str) else None
+    except ValueError:
+        host = None  # it is refused by itself
+    if host is not None and not is_loopback(host):
+        message = (
+            f"the page would be open to whoever reaches {quoted(listen)}: listen on "
+            "127.0.0.1:9808, or write page: {bearer: file:/path}"
+        )
+        yield Contradiction(Problem(message, ("service", "page")))

@@ -61,6 +61,8 @@ _MEMBERS = (
     "(OrganizationAccounts)",
     "(accounts)",
     "(switch)",
+    "(mode)",
+    "(TokenPage)",
     "(Teleport)",
     "(Embedded)",
 )
@@ -98,6 +100,7 @@ _SENTENCES = {
     "less_than_equal": "{found} is more than {le}, the most there may be",
     "string_too_short": "the text is empty",
     "string_too_long": "the text is longer than {max_length} characters",
+    "too_long": "the list has more than {max_length} entries",
 }
 
 

@@ -8,7 +8,9 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, StrictInt
 
-from discovery.config.fields import REGION, DurationRange, HostPort, Section
+from discovery.config.fields import REGION, DurationRange, HostPort, OneOrMany, Section
+from discovery.config.notify import NotifySink
+from discovery.config.page import Page, PageMode
 from discovery.config.problems import quoted
 from discovery.plan.shard import Shard
 
@@ -122,11 +124,19 @@ class Service(Section):
     """Where health and metrics are served, as host:port. `"*:9808"`, in quotes, is every address of
     both families, IPv4 and IPv6; `0.0.0.0` is IPv4 alone, `[::]` IPv6 alone. Port 0 takes any free
     one."""
+    page: Page = PageMode.NONE
+    """Whether the last report is shown at `/`, and its document at `/report.json`, where `listen`
+    says. `loopback`: to everybody on this machine; `listen` then has to be on it. `{bearer:
+    "file:/path"}`: to whoever sends that token."""
     events: Events | None = None
     """Default: no events, only the interval."""
     probe: Probe | None = None
     """Default: no logins are tried. They see the network of the host that the service runs on, and
     decide neither what is registered nor the label `cachemuster/iam-auth`."""
+    notify: Annotated[
+        tuple[NotifySink, ...], Field(max_length=20), OneOrMany(may_be_empty=True)
+    ] = ()
+    """Who is told when something happens, by webhook. Default: nobody. It never delays a sweep."""
     scope_metrics_limit: Annotated[StrictInt, Field(ge=0, le=100_000)] = 500
     """How many scopes get metrics of their own. Beyond it only totals are kept, because every
     scope costs a time series per metric. 0: totals only."""

@@ -25,6 +25,8 @@ MAX_VALUES = 200_000
 
 _YAML = "tag:yaml.org,2002:"
 _TRUE = ("yes", "on", "true")
+_SINKS: Path = ("service", "notify")
+"""Where `on` is a key of ours, though YAML 1.1 reads it as true."""
 _READINGS = {
     "int": "a number in another notation",
     "float": "a number in another notation",
@@ -205,6 +207,8 @@ class Document:
             self._report(node, path, "merge keys (<<) are not supported; repeat the keys")
             return None
         key = self._read_scalar(node, path)
+        if node.value == "on" and path[:2] == _SINKS:
+            return "on"
         if not isinstance(key, str):
             message = f"the key {quoted(node.value)} is no text to YAML; put it in quotes"
             self._report(node, path, message)

@@ -22,6 +22,7 @@ from discovery.model.codes import (
     ScopeStatus,
     Severity,
 )
+from discovery.model.repair_steps import RepairSteps
 
 AccountId = NewType("AccountId", str)
 Region = NewType("Region", str)
@@ -257,6 +258,8 @@ class Finding:
     message: str
     repair: tuple[str, ...] = ()
     """AWS CLI lines in the order to run them, with `#` lines that name the account or a choice."""
+    steps: RepairSteps = field(default=(), compare=False, repr=False)
+    """What the lines are made from."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,6 +185,43 @@ def connect_statements(
     )
 
 
+def repair_statements(usage: AwsUsage, account_id: str) -> tuple[Statement, ...]:
+    """Statements that whoever runs the script of `cachemuster repairs` needs in an account."""
+    caches = resources(usage, account_id, "serverlesscache")
+    users = resources(usage, account_id, "user")
+    groups = resources(usage, account_id, "usergroup")
+    return (
+        Statement(
+            sid="ReadState",
+            actions=(
+                "elasticache:DescribeServerlessCaches",
+                "elasticache:DescribeUserGroups",
+                "elasticache:DescribeUsers",
+            ),
+            resources=(*caches, *groups, *users),
+            without="the script cannot see what is done already",
+        ),
+        Statement(
+            sid="RepairUsers",
+            actions=("elasticache:CreateUser", "elasticache:ModifyUser"),
+            resources=users,
+            without="no user is created or changed",
+        ),
+        Statement(
+            sid="RepairUserGroups",
+            actions=("elasticache:CreateUserGroup", "elasticache:ModifyUserGroup"),
+            resources=(*groups, *users),
+            without="no user group is created or changed",
+        ),
+        Statement(
+            sid="RepairCaches",
+            actions=("elasticache:ModifyServerlessCache",),
+            resources=(*caches, *groups),
+            without="no user group is attached, and no version raised",
+        ),
+    )
+
+
 def _names(matchers: Iterable[MatcherSection]) -> tuple[str, ...]:
     """Globs over the names of matching caches; names in ARNs are in lower case."""
     patterns = [Pattern(text) for each in matchers for text in each.names]

@@ -6,7 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from discovery.policies.aws import connect_statements, hub_statements, read_statements
+from discovery.policies.aws import (
+    connect_statements,
+    hub_statements,
+    read_statements,
+    repair_statements,
+)
 from discovery.policies.cloudformation import connect_template, hub_template, member_template
 from discovery.policies.connection import connection_of
 from discovery.policies.database_service import service_configuration, service_statements
@@ -81,6 +86,12 @@ KINDS: Final[Mapping[str, DocumentKind]] = {
         lambda request: policy_document(_connecting(request)),
         lambda request: connect_template(
             request.usage, connection_of(request.usage, request.matcher)
+        ),
+    ),
+    "repairs": DocumentKind(
+        "policy of whoever runs the script of `repairs`",
+        lambda request: policy_document(
+            repair_statements(request.usage, request.account_id or ANY_ACCOUNT)
         ),
     ),
     "database-service": DocumentKind(

@@ -66,7 +66,7 @@ PRESSING: Final = (Attention.FAILED, Attention.UNDONE, Attention.GUARDED, Attent
 """What does not pass by itself, or did not go as planned."""
 
 URGENT: Final = frozenset({*PRESSING, Attention.REMOVED})
-"""What stands before anything else."""
+"""What is listed first."""
 
 
 @dataclass(frozen=True, slots=True)

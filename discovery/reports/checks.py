@@ -36,6 +36,7 @@ class Area(StrEnum):
     QUEUE = "queue"
     CONTROL_PLANE = "control plane"
     STATE = "state"
+    NOTIFICATION = "notification"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,7 @@ class Pattern:
     """With a gap for each piece; equal for messages that say the same."""
     pieces: tuple[str, ...]
     masked: tuple[str, ...]
-    """The pieces with a gap for each word that stands beside the message anyway."""
+    """The pieces with a gap for each word that is shown beside the message."""
 
 
 def pattern_of(
@@ -40,7 +40,7 @@ def pattern_of(
 ) -> Pattern:
     """Take a message apart: names of what it is about, numbers, quotations and ARNs are pieces.
 
-    `own_words`: names of what it is about; `beside`: those that stand beside it in a list.
+    `own_words`: names of what it is about; `beside`: those shown beside it in a list.
     """
     shown = {word for word in beside if word}
     own = shown.union(word for word in own_words if word)
@@ -54,7 +54,7 @@ def pattern_of(
         return GAP
 
     literal = _PIECE.sub(gap, message)
-    return Pattern(literal, tuple(pieces), tuple(_masked(piece, shown) for piece in pieces))
+    return Pattern(literal, tuple(pieces), tuple(_mask(piece, shown) for piece in pieces))
 
 
 def common_text(patterns: Sequence[Pattern]) -> str:
@@ -63,11 +63,11 @@ def common_text(patterns: Sequence[Pattern]) -> str:
     words = first.literal.split(GAP)
     if len(words) != len(first.pieces) + 1:  # the message has gaps of its own
         return first.literal
-    pieces = (_agreed(place, first, others) for place in range(len(first.pieces)))
+    pieces = (_common_piece(place, first, others) for place in range(len(first.pieces)))
     return words[0] + "".join(piece + word for piece, word in zip(pieces, words[1:], strict=True))
 
 
-def _agreed(place: int, first: Pattern, others: Sequence[Pattern]) -> str:
+def _common_piece(place: int, first: Pattern, others: Sequence[Pattern]) -> str:
     if all(other.pieces[place] == first.pieces[place] for other in others):
         return first.pieces[place]
     if all(other.masked[place] == first.masked[place] for other in others):
@@ -75,7 +75,7 @@ def _agreed(place: int, first: Pattern, others: Sequence[Pattern]) -> str:
     return GAP
 
 
-def _masked(piece: str, shown: set[str]) -> str:
+def _mask(piece: str, shown: set[str]) -> str:
     if piece in shown:
         return GAP
     if not piece.startswith("arn:"):

@@ -77,4 +77,4 @@ COLUMNS: Final[Mapping[str, Callable[[Item, Report], str | None]]] = {
     "arn": lambda item, _: item.arn,
     "message": lambda item, _: item.message,
 }
-"""What stands in each column; columns are added at the end, none renamed or removed."""
+"""The value of each column; columns are added at the end, none renamed or removed."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from discovery.model.codes import Action
-from discovery.model.values import AccountId, Scanned
+from discovery.model.values import Scanned
 from discovery.plan.item import Item
+from discovery.reports.account_names import account_label
 from discovery.reports.attention import Attention, attention_of, title_of
 from discovery.reports.needs import NeedKind, items_by_need, need_words
 from discovery.reports.report import Report
@@ -78,18 +79,12 @@ def group_counts(group: ItemGroup, *, dry_run: bool) -> Iterator[tuple[int, str]
             yield actions[action], word
 
 
-def account_title(account: str, names: Mapping[str, str]) -> str:
-    """Name an account by its name, where it is known, and its id."""
-    name = names.get(AccountId(account))
-    return f"{name} ({account})" if name else account
-
-
 def _group(
     report: Report, by: GroupBy, key: str | None, items: list[Item], unread: list[Scanned]
 ) -> ItemGroup:
     title = f"no {by.value}" if key is None else key
     if by is GroupBy.ACCOUNT and key is not None:
-        title = account_title(key, report.account_names)
+        title = account_label(report, key)
     found = items_by_need(items, dry_run=report.dry_run)
     return ItemGroup(key, title, tuple(items), found, tuple(unread))
 

@@ -1,14 +1,14 @@
-"""How items and scopes are called, and what an update changes, in every form of a report."""
+"""How items are called, and what an update changes, in every form of a report."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from discovery.model.codes import ProbeOutcome
 from discovery.model.fingerprint import redacted_change
-from discovery.model.values import Change, Probe, Scope
+from discovery.model.values import Change, Probe
 from discovery.plan.item import Item
 
 
@@ -22,12 +22,6 @@ def probe_text(probe: Probe) -> str:
     at = "" if probe.outcome is ProbeOutcome.PROVED else f" at {probe.step.value}"
     user = f" as {probe.user}" if probe.user is not None else ""
     return f"{probe.outcome.value}{at}{user}"
-
-
-def scope_text(scope: Scope, account_names: Mapping[str, str]) -> str:
-    """Name a scope, and its account by name where it is known: `111122223333/eu-west-1 (shop)`."""
-    name = account_names.get(scope.account_id)
-    return f"{scope} ({name})" if name else str(scope)
 
 
 def counted_items(items: Iterable[Item]) -> str:

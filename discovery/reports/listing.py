@@ -31,7 +31,7 @@ def fitting(parts: Sequence[str], width: int) -> str:
     return f"{parts[0]} and {len(parts) - 1} more" if len(parts) > 1 else "".join(parts)
 
 
-def clipped(text: str, width: int) -> str:
+def clip(text: str, width: int) -> str:
     """Cut a text behind the last word that fits on a line, shown as `…`; no word is broken."""
     if len(text) <= width:
         return text

@@ -39,7 +39,7 @@ class Need:
     kind: NeedKind
     sign: str
     words: str
-    """What stands behind the number: `scopes unread`, `would be removed`."""
+    """The words behind the number: `scopes unread`, `would be removed`."""
     scopes: tuple[Scanned, ...] = ()
     items: tuple[Item, ...] = ()
     reasons: tuple[tuple[str, int], ...] = ()
@@ -122,7 +122,7 @@ def _scope_needs(report: Report) -> Iterator[Need]:
 
 
 def need_words(kind: NeedKind, count: int, *, dry_run: bool) -> str:
-    """Word what stands behind the number of a kind: `scopes unread`, `would be removed`."""
+    """Return the words behind the number of a kind: `scopes unread`, `would be removed`."""
     _, one, many = _WORDS[kind]
     would_be = "would be " if dry_run and kind is NeedKind.REMOVED else ""
     return would_be + (one if count == 1 else many)

@@ -14,6 +14,7 @@ from discovery.model.ownership import parse_cache_arn
 from discovery.plan.removal import CACHE_GOES
 from discovery.reports.document import timestamp, write_json
 from discovery.reports.summary import clock_time, counted
+from state.lock import FREE, LockStatus
 from state.records import (
     OpenIntent,
     PendingRemoval,
@@ -40,6 +41,8 @@ class Status:
     missed_sweeps: int = 2
     grace: timedelta = timedelta(minutes=10)
     """How long a reason has to hold before a removal, as configured (R3)."""
+    service: LockStatus = FREE
+    """Whether a service uses the state file now."""
 
     @property
     def scopes(self) -> tuple[RememberedScope, ...]:
@@ -129,6 +132,21 @@ def status_sentence(status: Status) -> str:
     return "; ".join(parts)
 
 
+def service_sentence(status: Status) -> str:
+    """Say whether a service runs, since when, and when its next sweep is due."""
+    service, holder = status.service, status.service.holder
+    if not service.is_held:
+        return "No service runs with this state file"
+    if holder is None:
+        return "A service runs with this state file"
+    runs = f"A service has run since {clock_time(holder.started_at, status.now)} on {holder.host}"
+    due = holder.next_sweep_at
+    if due is None:
+        return f"{runs}, and is sweeping now"
+    verb = "is" if due > status.now else "was"
+    return f"{runs}; its next sweep {verb} due at {clock_time(due, status.now)}"
+
+
 def registered_accounts(status: Status) -> int:
     """Count the accounts that registrations are of."""
     parsed = (parse_cache_arn(one.arn) for one in status.state.registrations.values())
@@ -154,6 +172,7 @@ def status_document(status: Status) -> dict[str, Any]:
             "group": identity.group,
             "endpoint_override": identity.endpoint_override,
         },
+        "service": _service(status.service),
         "paused_until": status.paused_until and timestamp(status.paused_until),
         "finished_sweeps": state.finished_sweeps,
         "last_sweep": state.last_sweep and _sweep(state.last_sweep),
@@ -166,6 +185,18 @@ def status_document(status: Status) -> dict[str, Any]:
         "taken_names": [_taken(taken) for _, taken in sorted(state.taken.items())],
         "probes": {outcome.value: count for outcome, count in status.probes.items()},
         "unfinished": [_unfinished(one) for one in state.open_intents],
+    }
+
+
+def _service(service: LockStatus) -> dict[str, Any]:
+    holder = service.holder
+    due = holder.next_sweep_at if holder is not None else None
+    return {
+        "running": service.is_held,
+        "since": holder and timestamp(holder.started_at),
+        "next_sweep_at": due and timestamp(due),
+        "host": holder and holder.host,
+        "pid": holder and holder.pid,
     }
 
 

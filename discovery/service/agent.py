@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
 
 from discovery.control_plane.base import ControlPlaneError
+from discovery.notify.sinks import FLUSH_S, Sinks
 from discovery.reports.summary import clock_time, counted, sentence
 from discovery.service.connections import (
     CannotReload,
@@ -24,8 +25,11 @@ from discovery.service.connections import (
 from discovery.service.health import HealthState
 from discovery.service.heartbeat import heartbeat_limit
 from discovery.service.listener import listen
+from discovery.service.live_state import LiveState
 from discovery.service.metrics import Metrics
+from discovery.service.notifications import Notifications
 from discovery.service.probing import LoginRounds
+from discovery.service.report_page import ReportPage
 from discovery.service.rescans import Rescans
 from discovery.service.runner import SweepRunner
 from discovery.service.schedule import Schedule
@@ -37,6 +41,8 @@ log = structlog.get_logger()
 
 SHUTDOWN_TIMEOUT: Final = timedelta(seconds=9)
 """How long running work may take once the service is to stop. Writes have 8 s of it."""
+LEAST_FLUSH_S: Final = 0.5
+"""How long messages are still sent at a stop, however long the running work took."""
 CHECK_INTERVAL: Final = timedelta(minutes=1)
 """How often the control plane is asked for its identity, between sweeps."""
 LOGINS: Final = "logins"
@@ -59,6 +65,9 @@ class Agent:
     metrics: Metrics
     health: HealthState
     notifier: Notifier
+    live_state: LiveState
+    report_page: ReportPage
+    sinks: Sinks
     stop: asyncio.Event
     """Set: nothing new starts, running work ends, `run` returns."""
     reload: asyncio.Event
@@ -78,6 +87,8 @@ class Agent:
             self.supervisor, self.schedule, self.metrics, current.context.clock, timedelta(0)
         )
         self.logins = LoginRounds(self.runner, self.metrics)
+        self.live_state.rescans = self.rescans
+        self.runner.notifications = Notifications(self.sinks)
         self.runner.on_activity = self.health.heartbeat.beat
         self.runner.on_progress = self._show_progress
 
@@ -107,7 +118,7 @@ class Agent:
 
     async def sweep(self) -> None:
         """Run one scheduled sweep, update metrics and show the next one in the status."""
-        self.metrics.set_next_due(None)
+        self._announce_next_sweep(None)
         run = await self.supervisor.attempt(SweepKind.SWEEP, SweepRunner.sweep)
         self.health.heartbeat.beat()
         if run is not None:
@@ -115,10 +126,20 @@ class Agent:
             if self.logins.is_due(run, self.connections.current):
                 self.schedule.once(LOGINS, self.logins.run, after=timedelta(0))
         due_at = self.schedule.due_at(SweepKind.SWEEP)
-        self.metrics.set_next_due(due_at)
+        self._announce_next_sweep(due_at)
         if run is not None and due_at is not None:
             again = clock_time(due_at, run.report.finished_at)
             self.notifier.status(f"{sentence(run.report)}; next sweep at {again} UTC")
+        if run is not None:
+            await self.report_page.show(run.report, self.stop.is_set)
+            self.health.heartbeat.beat()
+
+    def _announce_next_sweep(self, at: datetime | None) -> None:
+        """Let metrics, the page and `cachemuster status` show when the next sweep is due."""
+        self.metrics.set_next_due(at)
+        self.live_state.next_sweep_at = at
+        if self.runner.service_lock is not None:
+            self.runner.service_lock.announce_next_sweep(at)
 
     async def check_control_plane(self) -> None:
         """Ask the control plane for its identity, and record whether it answers."""
@@ -163,11 +184,11 @@ class Agent:
         old, new = before.config.service, current.config.service
         if (old.interval, old.jitter) != (new.interval, new.jitter):
             self.schedule.change(SweepKind.SWEEP, interval=new.interval, jitter=new.jitter)
-            self.metrics.set_next_due(self.schedule.due_at(SweepKind.SWEEP))
+            self._announce_next_sweep(self.schedule.due_at(SweepKind.SWEEP))
         self._apply_settings(current)
         fixed = [
             name
-            for name in ("listen", "scope_metrics_limit")
+            for name in ("listen", "page", "scope_metrics_limit")
             if getattr(old, name) != getattr(new, name)
         ]
         log.info(
@@ -176,11 +197,12 @@ class Agent:
         )
 
     def _apply_settings(self, current: Connections) -> None:
-        """Set heartbeat limit, debounce and queue listener as the configuration says."""
+        """Set heartbeat limit, debounce, queue listener and sinks as the configuration says."""
         events = current.config.service.events
         self.health.max_age = heartbeat_limit(current.config)
         self.rescans.debounce = events.debounce if events is not None else timedelta(0)
         self.rescans.queue = current.queue
+        self.sinks.use(current.config.service.notify)
         if self._listener is not None:
             self._listener.cancel()
         self._listener = (
@@ -237,7 +259,11 @@ class Agent:
             await asyncio.sleep(every.total_seconds())
 
     async def _shut_down(self) -> None:
-        """Start nothing new, let running work end, and cancel it after `SHUTDOWN_TIMEOUT`."""
+        """Start nothing new, let running work end, and cancel it after `SHUTDOWN_TIMEOUT`.
+
+        Then what people are to be told is sent, in the time that is left.
+        """
+        deadline_s = asyncio.get_running_loop().time() + SHUTDOWN_TIMEOUT.total_seconds()
         self.notifier.stopping()
         self.stop.set()
         self.schedule.hold()
@@ -254,6 +280,8 @@ class Agent:
                 next="the journal has what was being written; the next sweep checks it",
             )
         await self.schedule.stop()
+        left_s = deadline_s - asyncio.get_running_loop().time()
+        await self.sinks.close(min(FLUSH_S, max(LEAST_FLUSH_S, left_s)))
         log.info("service.stopped")
 
     def _show_progress(self, done: int, failed: int, known: int) -> None:

@@ -1,8 +1,9 @@
 """Serve `/healthz`, `/readyz` and `/metrics` on `service.listen`.
 
-Whoever can reach the port may read the pages, so none names a cache or quotes AWS or Teleport, and
-a client costs little: one request per connection, few connections, a few seconds each. All clients
-together get a quarter of the file descriptors of the process: sweeps need the rest.
+Whoever can reach the port may read these, so none names a cache or quotes AWS or Teleport; the last
+report stands beside them where `service.page` lets somebody read it. A client costs little: one
+request per connection, few connections, a few seconds each. All clients together get a quarter of
+the file descriptors of the process: sweeps need the rest.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Final
 
 from aiohttp import web
@@ -26,6 +28,7 @@ from discovery.service.metrics import Metrics
 from discovery.service.read_only_server import (
     MAX_CONNECTIONS,
     AcceptErrors,
+    Answer,
     ReadOnlyServer,
     page,
     text_page,
@@ -70,6 +73,12 @@ class HealthState:
         take over, and a status page that says what is wrong is of most use then. Metrics and alerts
         report it.
         """
+        errors = self.problems()
+        parts = ["ready", *errors] if self.first_sweep_done else errors
+        return self.first_sweep_done, "; ".join(parts)
+
+    def problems(self) -> list[str]:
+        """All current problems, without text of AWS or Teleport."""
         errors = []
         if not self.first_sweep_done:
             errors.append("the first sweep has not come to its end")
@@ -79,8 +88,7 @@ class HealthState:
             errors.append(f"state: {_code(self.state_error)}")
         if self.control_plane_error is not None:
             errors.append(f"control plane: {_code(self.control_plane_error)}")
-        parts = ["ready", *errors] if self.first_sweep_done else errors
-        return self.first_sweep_done, "; ".join(parts)
+        return errors
 
 
 def _code(trouble: str) -> str:
@@ -91,11 +99,14 @@ def _code(trouble: str) -> str:
 
 @asynccontextmanager
 async def serve_health(
-    listen: HostPort, health: HealthState, metrics: Metrics
+    listen: HostPort,
+    health: HealthState,
+    metrics: Metrics,
+    guarded: Mapping[str, Answer] = MappingProxyType({}),
 ) -> AsyncIterator[HostPort]:
     """Serve the pages while the context is open; yields the address, with the port that 0 took.
 
-    Raises: CannotListen.
+    `guarded`: pages that decide by themselves who may read them. Raises: CannotListen.
     """
     pages = {
         "/healthz": lambda: _probe(*health.is_alive()),
@@ -106,7 +117,8 @@ async def serve_health(
     handler = loop.get_exception_handler()
     most = max(1, min(MAX_CONNECTIONS, descriptor_limit() // 4))
     runner = web.ServerRunner(
-        ReadOnlyServer(pages, max_connections=most), shutdown_timeout=_SHUTDOWN_TIMEOUT_S
+        ReadOnlyServer(pages, guarded=guarded, max_connections=most),
+        shutdown_timeout=_SHUTDOWN_TIMEOUT_S,
     )
     await runner.setup()
     loop.set_exception_handler(AcceptErrors())

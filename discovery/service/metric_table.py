@@ -168,6 +168,14 @@ OLDEST_WAITING: Final = _gauge(
     "since when the one that has waited longest has waited; absent when none waits",
 )
 
+NOTIFICATIONS: Final = _counter(
+    "notifications_total",
+    "messages for the webhooks of `service.notify`, by the place in that list, from 1: `sent`, "
+    "`failed` (after every attempt), `dropped` (too many waited, or the service stopped)",
+    "sink",
+    "outcome",
+)
+
 IDENTITY_EXPIRY: Final = _gauge(
     "control_plane_identity_expiry_timestamp_seconds",
     "when the certificate for the control plane expires; absent when there is none",
@@ -215,6 +223,7 @@ TABLE: Final = (
     EVENTS,
     WAITING,
     OLDEST_WAITING,
+    NOTIFICATIONS,
     IDENTITY_EXPIRY,
 )
 """All metrics, in the order of the documentation."""

@@ -74,6 +74,10 @@ class Metrics:
         """Count queue messages by outcome (`EventOutcome`, `Ignored`)."""
         self._all.counter(table.EVENTS).labels(outcome).inc(count)
 
+    def count_notifications(self, sink: int, outcome: str, count: int = 1) -> None:
+        """Count messages for the sink of this number by outcome (`notify.sinks.Outcome`)."""
+        self._all.counter(table.NOTIFICATIONS).labels(str(sink), outcome).inc(count)
+
     def set_waiting(self, scopes: int, *, since: datetime | None = None) -> None:
         """Set how many scopes wait for a re-scan, and since when the first of them does."""
         self._all.gauge(table.WAITING).set(scopes)

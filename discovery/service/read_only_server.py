@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import structlog
@@ -34,6 +35,8 @@ _HEADERS: Final = {
 
 Page = Callable[[], web.Response]
 """Makes the response of one path."""
+Answer = Callable[[web.BaseRequest], web.Response]
+"""Makes the response of one path to a request that may be refused."""
 
 
 class ReadOnlyServer(web.Server):
@@ -43,11 +46,13 @@ class ReadOnlyServer(web.Server):
         self,
         pages: Mapping[str, Page],
         *,
+        guarded: Mapping[str, Answer] = MappingProxyType({}),
         max_connections: int = MAX_CONNECTIONS,
         timeout_s: float = CONNECTION_TIMEOUT_S,
     ) -> None:
         super().__init__(self._answer)
         self._pages = pages
+        self._guarded = guarded
         self._max_connections = max_connections
         self._timeout_s = timeout_s
 
@@ -56,14 +61,19 @@ class ReadOnlyServer(web.Server):
         return _Connection(self, self._max_connections, self._timeout_s)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        page = self._pages.get(request.path)
-        if page is None:
-            return text_page(404, "nothing here; the pages are " + " ".join(sorted(self._pages)))
+        answer = self._answer_of(request.path)
+        if answer is None:
+            known = sorted({*self._pages, *self._guarded})
+            return text_page(404, "nothing here; the pages are " + " ".join(known))
         if request.method not in ("GET", "HEAD"):
             refusal = text_page(405, "this page can only be read")
             refusal.headers["Allow"] = "GET, HEAD"
             return refusal
-        return page()
+        return answer(request)
+
+    def _answer_of(self, path: str) -> Answer | None:
+        page = self._pages.get(path)
+        return (lambda _request: page()) if page is not None else self._guarded.get(path)
 
 
 class _Connection(web.RequestHandler):
@@ -147,7 +157,7 @@ def text_page(status: int, text: str) -> web.Response:
     return page(status, f"{text}\n".encode(), "text/plain; charset=utf-8")
 
 
-def page(status: int, body: bytes, content_type: str) -> web.Response:
+def page(status: int, body: bytes | AsyncIterator[bytes], content_type: str) -> web.Response:
     """Response after which the connection is closed."""
     headers = {**_HEADERS, "Content-Type": content_type}
     response = web.Response(status=status, body=body, headers=headers)

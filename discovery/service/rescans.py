@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from typing import Final, Protocol
@@ -72,6 +72,8 @@ class Rescans:
     queue: MessageQueue | None = None
     targets: Targets | None = None
     """Those of the last whole sweep; None before the first, when every scope may be ours."""
+    last_event_at: datetime | None = field(default=None, init=False)
+    """When the queue last brought a message."""
     _backlog: Backlog = field(default_factory=Backlog)
     _follow_ups: FollowUps = field(default_factory=FollowUps)
 
@@ -79,8 +81,19 @@ class Rescans:
         for outcome in (*EventOutcome, *Ignored):  # from zero, so that the first one shows
             self.metrics.count_events(outcome.value, 0)
 
+    @property
+    def waiting_scopes(self) -> int:
+        """How many scopes wait for a re-scan."""
+        return len(self._backlog)
+
+    @property
+    def waiting_since(self) -> datetime | None:
+        """Since when the one that has waited longest has waited; None when none does."""
+        return self._backlog.since
+
     async def handle(self, messages: Iterable[Message]) -> None:
         """Make each message wait with its scope, or delete it when it changes nothing."""
+        self.last_event_at = self.clock()
         finished = []
         for message in messages:
             change = read_message(message.body)

@@ -20,6 +20,7 @@ from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter, Targets
 from discovery.reports.report import Report
 from discovery.service.connections import Connections, ReloadableConnections
+from discovery.service.notifications import Notifications
 from discovery.service.scan_sequencer import ScanSequencer
 from discovery.sweep.cancellation import Stopped, run_or_stop
 from discovery.sweep.context import SweepContext, SweepKind, SweepRequest
@@ -54,6 +55,8 @@ class SweepRunner:
     shard: Shard | None = None
     service_lock: HeldLock | None = None
     """Keeps other services off this state file; None: nothing does."""
+    notifications: Notifications | None = None
+    """Tells people of each run; None: nobody."""
     on_progress: Callable[[int, int, int], None] = lambda done, failed, known: None
     """Called as a sweep's scan proceeds: scopes done, failed, known."""
     on_activity: Callable[[], None] = lambda: None
@@ -172,6 +175,9 @@ class SweepRunner:
             check = await check_state_identity(run, current.control_plane)
             report = await finish_sweep(run, check, current.control_plane, store)
             self._sequencer.record_applied(scan_number, results, now, run.started_at)
+            if self.notifications is not None:
+                is_whole = not run.request.part.from_event
+                await self.notifications.after_run(report, run.rules.group, store, whole=is_whole)
             return report
 
     @asynccontextmanager

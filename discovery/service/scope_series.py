@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from discovery.model.codes import ScopeReason
-from discovery.model.values import AccountId, Complete, Scanned, Skipped
+from discovery.model.values import Complete
+from discovery.reports.present_scopes import PresentScopes
 from discovery.reports.report import Report
 from discovery.service.instruments import SnapshotGauge
 
@@ -23,7 +23,7 @@ class ScopeSeries:
     def update(self, report: Report, *, whole: bool) -> None:
         """Take in the scopes of a report; after a `whole` sweep, drop those that are gone."""
         if whole:
-            present = _PresentScopes(report)
+            present = PresentScopes(report)
             self._latest = {key: value for key, value in self._latest.items() if key in present}
         for scanned in report.scopes:
             if isinstance(scanned, Complete):
@@ -34,27 +34,3 @@ class ScopeSeries:
         shown = self._latest if len(self._latest) <= self._limit else {}
         self._last_complete.set_all({key: time for key, (time, _) in shown.items()})
         self._caches.set_all({key: count for key, (_, count) in shown.items()})
-
-
-class _PresentScopes:
-    """Scopes that a whole sweep leaves in place.
-
-    Absence counts only where the list of regions, or of accounts, was read (R1).
-    """
-
-    def __init__(self, report: Report) -> None:
-        self._listed = {each.scope.key for each in report.scopes if not _is_region_disabled(each)}
-        self._accounts = {each.scope.account_id for each in report.scopes}
-        self._unread = {
-            each.scope.account_id for each in report.scopes if each.scope.region is None
-        }
-        self._is_partial = report.error is not None or report.interrupted
-
-    def __contains__(self, key: tuple[str, str]) -> bool:
-        account_id = AccountId(key[0])
-        unlisted = account_id not in self._accounts and bool(self._unread)
-        return key in self._listed or unlisted or account_id in self._unread or self._is_partial
-
-
-def _is_region_disabled(scanned: Scanned) -> bool:
-    return isinstance(scanned, Skipped) and scanned.reason is ScopeReason.REGION_NOT_ENABLED

@@ -52,7 +52,7 @@ class TestMetrics:
 
     def test_names_have_units_and_labels_are_bounded(self) -> None:
         known = {"account", "region", "action", "reason", "outcome", "kind", "status", "code"}
-        known |= {"severity", "verdict", "version"}
+        known |= {"severity", "sink", "verdict", "version"}
         of_scopes = [kind.name for kind in TABLE if "account" in kind.labels]
         assert len(of_scopes) == 2
         for kind in TABLE:

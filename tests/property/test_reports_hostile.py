@@ -18,13 +18,18 @@ from discovery.reports.report import Report
 from discovery.reports.safe_text import escape_unprintable, shortened
 from discovery.reports.tctl import write_resources
 from discovery.reports.terminal.table import write_table
-from discovery.reports.view import Detail, Format, View
+from discovery.reports.view import Detail, Format, GroupBy, View
 from tests.support.rendered import Read, read, read_markdown, rendered
 from tests.support.report_samples import NOW, REFUSED, database, item, report, scopes
 
 ANYTHING = st.text(alphabet=st.characters(), max_size=300)
 ACTING = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 EVERYTHING = View(title="audit", findings=True, detail=Detail.FULL)
+VIEWS = (
+    EVERYTHING,
+    View(title="audit", findings=True, group_by=GroupBy.ACCOUNT),
+    View(title="audit", findings=True, detail=Detail.SUMMARY, group_by=GroupBy.OWNER),
+)
 
 INJECTIONS = (
     "<script>alert(1)</script>",
@@ -107,9 +112,10 @@ def test_shortened_text_keeps_its_limit(text: str, limit: int) -> None:
 @given(HOSTILE)
 @settings(max_examples=60, deadline=None)
 def test_a_table_never_acts(text: str) -> None:
-    stream = io.StringIO()
-    write_table(saying(text), stream, EVERYTHING)
-    assert not acts(stream.getvalue())
+    for view in VIEWS:
+        stream = io.StringIO()
+        write_table(saying(text), stream, view)
+        assert not acts(stream.getvalue())
 
 
 @given(HOSTILE)
@@ -170,13 +176,22 @@ LINKED = re.compile(r"[@#]|://|www\.|:[a-z_]+:|\b[0-9a-fA-F]{7,}\b|[A-Za-z]-[0-9
 @given(HOSTILE)
 @settings(max_examples=150, deadline=None)
 def test_a_comment_says_hostile_text_as_code(text: str) -> None:
-    markdown = rendered(Format.MARKDOWN, saying(text), EVERYTHING)
-    assert not acts(markdown)
-    assert len(markdown) <= COMMENT_LIMIT
-    seen = read_markdown(markdown)
-    assert {tag.name for tag in seen.tags} <= MADE_OF
-    assert not LINKED.search(seen.said(outside=frozenset({"code"})))
-    assert len(seen.named("td")) == 3 * (len(seen.named("tr")) - len(seen.named("table")))
-    assert len(seen.named("h3")) == 6
-    assert len(seen.named("pre")) == 1
-    assert not seen.unbalanced
+    for view in VIEWS:
+        markdown = rendered(Format.MARKDOWN, saying(text), view)
+        assert not acts(markdown)
+        assert len(markdown) <= COMMENT_LIMIT
+        seen = read_markdown(markdown)
+        assert {tag.name for tag in seen.tags} <= MADE_OF
+        assert not seen.unbalanced
+        assert not LINKED.search(seen.said(outside=frozenset({"code"})))
+        assert len(seen.named("td")) == 3 * (len(seen.named("tr")) - len(seen.named("table")))
+    assert shape_of_comment(text) == PLAIN_COMMENT
+
+
+def shape_of_comment(text: str) -> dict[str, int]:
+    """How many of each element a comment has that code in a message adds none to."""
+    seen = read_markdown(rendered(Format.MARKDOWN, saying(text), EVERYTHING))
+    return {name: len(seen.named(name)) for name in ("h3", "pre", "details", "summary", "td")}
+
+
+PLAIN_COMMENT = shape_of_comment("plain")

@@ -29,6 +29,12 @@ _NAMES: Final = ("payments", "checkout", "search", "identity", "games", "web", "
 _OWNERS: Final = ("team-orders", "team-web", None)
 
 
+_SETTLED: Final = """new Promise(done => setTimeout(
+    () => requestAnimationFrame(() => requestAnimationFrame(() => done(true))), 1000
+))"""
+"""What scrolled has come to rest, and what came into view is drawn."""
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """What is photographed, and on what screen."""
@@ -44,7 +50,7 @@ class Picture:
 
 def _report(stream: TextIO) -> None:
     found = fleet_report(268)
-    accounts = sorted({item.scope.account_id for item in found.items})
+    accounts: list[str] = sorted({item.scope.account_id for item in found.items})
     items = (
         replace(item, owner=_OWNERS[number % len(_OWNERS)])
         for number, item in enumerate(found.items)
@@ -78,8 +84,7 @@ async def take(folder: Path) -> None:
                 await browser.look(dark=picture.dark, width=picture.width, height=picture.height)
                 await browser.open("about:blank")  # else a fragment alone loads nothing
                 await browser.open(page.as_uri() + picture.fragment)
-                await browser.ask("document.documentElement.style.scrollBehavior = 'auto'")
-                await browser.ask("new Promise(done => requestAnimationFrame(() => done(1)))")
+                await browser.ask(_SETTLED)
                 shown = with_palette(await browser.picture())
                 if len(shown) > LIMIT:
                     raise ValueError(f"{picture.name} has {len(shown)} bytes, more than {LIMIT}")

@@ -30,13 +30,14 @@ def command(
     `members` are named as in the API. `query` picks what is printed. `region` is that of a parsed
     ARN: letters, digits and hyphens.
     """
-    words = ["aws", "elasticache", operation, *_options(members), "--region", region]
+    words = ["aws", "elasticache", operation, *options(members), "--region", region]
     if query is not None:
         words += ["--query", query, "--output", "text"]
     return shlex.join(words)
 
 
-def _options(members: Mapping[str, Value]) -> list[str]:
+def options(members: Mapping[str, Value]) -> list[str]:
+    """Write the members of a request as words of a command, not quoted yet."""
     if not all(_is_literal(value) for value in members.values()):
         return ["--cli-input-json", json.dumps(members)]
     return [word for name, value in members.items() for word in (_option(name), *_words(value))]

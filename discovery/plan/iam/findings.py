@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from discovery.model.codes import FindingCode, Severity
+from discovery.model.repair_steps import RepairSteps
 from discovery.model.values import (
     CacheUser,
     Finding,
@@ -16,7 +17,8 @@ from discovery.model.values import (
 )
 from discovery.plan.iam.finding_table import FINDINGS
 from discovery.plan.iam.members import engines_fit, is_service_owned
-from discovery.plan.iam.repairs import Lines, Repairs
+from discovery.plan.iam.repairs import Repairs
+from discovery.plan.iam.requests import lines_for
 
 USERS_ADVICE: Final = "allow elasticache:DescribeUsers and elasticache:DescribeUserGroups"
 """What to do where users were to be judged and could not be read."""
@@ -53,7 +55,7 @@ class Findings:
 
     def no_group(self) -> Finding:
         """Report a cache without a user group, so without access control."""
-        repair = self._repairs.new_group(cuts_off=True)
+        repair = self._repairs.first_group()
         return self._finding(_F.NO_USER_GROUP, self._cache.name, repair)
 
     def group_missing(self, group_id: str) -> Finding:
@@ -144,7 +146,7 @@ class Findings:
     def unlisted(self, owned_id: str) -> Finding:
         """Report a user or group of AWS's own that it does not list."""
         why, advice = "belongs to AWS, which does not list it", "attach a group of your own"
-        repair = self._repairs.new_group()
+        repair = self._repairs.replace_group()
         return self._unknown(owned_id, repair, why=f"{owned_id} {why}", advice=advice)
 
     def unread(self, what: str) -> Finding:
@@ -160,12 +162,14 @@ class Findings:
         return self._unknown(user.user_id, repair, why=why, unclear="", advice=advice)
 
     def _unknown(
-        self, subject: str, repair: Lines, *, why: str, advice: str, unclear: str = _UNCLEAR
+        self, subject: str, repair: RepairSteps, *, why: str, advice: str, unclear: str = _UNCLEAR
     ) -> Finding:
         words = {"why": why, "unclear": unclear, "advice": advice}
         return self._finding(_F.USERS_UNREADABLE, subject, repair, **words)
 
-    def _finding(self, code: FindingCode, subject: str, repair: Lines, **words: object) -> Finding:
+    def _finding(
+        self, code: FindingCode, subject: str, repair: RepairSteps, **words: object
+    ) -> Finding:
         spec, public = FINDINGS[code], self.is_public
         message = spec.sentence.format(
             subject=subject,
@@ -174,7 +178,8 @@ class Findings:
             rule=", and every user of a public cache must be IAM" if public else "",
             **words,
         )
-        return Finding(code, spec.severity_of(public=public), subject, message, repair)
+        severity, lines = spec.severity_of(public=public), lines_for(repair, self._cache.scope)
+        return Finding(code, severity, subject, message, lines, repair)
 
 
 def _way(user: CacheUser | None) -> str:

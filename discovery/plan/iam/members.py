@@ -41,6 +41,18 @@ def is_on(access_string: str) -> bool:
     return state
 
 
+def is_used(user: CacheUser) -> bool:
+    """True for a user who can log in today in its own way, which may be another than IAM."""
+    return works(user.status) and is_on(user.access_string)
+
+
+def allows_commands(access_string: str) -> bool:
+    """True when some rule of the access string allows commands, whatever others take away."""
+    return any(
+        rule.startswith("+") or rule.lower() == "allcommands" for rule in access_string.split()
+    )
+
+
 def might_pass(user: CacheUser | None, group: UserGroup) -> bool:
     """True for a member whom only a status of unknown meaning keeps from logging in."""
     if user is None or works(user.status) or is_idle(user.status):
@@ -54,6 +66,11 @@ def engines_fit(group_engine: str, engine: str) -> bool:
     A redis member fits anything; a valkey member only valkey.
     """
     return engine.lower() != "valkey" or group_engine.lower() == "valkey"
+
+
+def rbac_engine(text: str) -> str:
+    """Name the engine of users and groups for one that AWS spells in any way."""
+    return "valkey" if text.lower() == "valkey" else "redis"
 
 
 def is_service_owned(identifier: str) -> bool:
@@ -113,6 +130,19 @@ def is_refused(user: CacheUser | None, group: UserGroup) -> bool:
     if user is None or user.status == "deleting" or not engines_fit(group.engine, user.engine):
         return True
     return group.engine == "valkey" and user.authentication == "no-password"
+
+
+def may_stay(user: CacheUser | None, group: UserGroup) -> bool:
+    """True for a member who can be taken over into a group like this one."""
+    return user is not None and user.user_name != DEFAULT and not is_refused(user, group)
+
+
+def is_out_of_reach(user_id: str, group: UserGroup) -> bool:
+    """True where no request may name the group or the member: AWS's own have a dot in their ids.
+
+    Its default user has none; it can be taken out of a group.
+    """
+    return is_service_owned(group.group_id) or (user_id != DEFAULT and is_service_owned(user_id))
 
 
 def candidates(group: UserGroup, users_and_groups: UsersAndGroups) -> Iterator[str]:

@@ -12,7 +12,12 @@ from discovery.reports.html.charts import Verdicts, login_bars, login_shares
 from discovery.reports.html.overview import Number, Picture
 from discovery.reports.html.page import template
 from discovery.reports.html.timeline import timelines
-from discovery.reports.status import Status, registered_accounts, status_sentence
+from discovery.reports.status import (
+    Status,
+    registered_accounts,
+    service_sentence,
+    status_sentence,
+)
 from discovery.reports.summary import counted
 from state.records import SweepRecord
 
@@ -25,6 +30,7 @@ def write_status_page(status: Status, sweeps: Sequence[SweepRecord], stream: Tex
     pieces = template("status.html").generate(
         status=status,
         sentence_of_status=status_sentence(status),
+        sentence_of_service=service_sentence(status),
         place_of=partial(scope_text, names=status.account_names),
         numbers=_numbers(status),
         shares=login_shares(verdicts),

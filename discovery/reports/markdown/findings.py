@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from discovery.reports.account_names import scope_text
 from discovery.reports.common_text import GAP
 from discovery.reports.findings import (
     FindingGroup,
@@ -14,10 +15,9 @@ from discovery.reports.findings import (
     judgements,
     verdicts,
 )
-from discovery.reports.item_text import scope_text
 from discovery.reports.listing import first
 from discovery.reports.markdown.limit import Block, Section
-from discovery.reports.markdown.text import code, collapsed, fenced, html_code, words
+from discovery.reports.markdown.text import code, collapse, fenced, html_code, words
 from discovery.reports.report import Report
 from discovery.reports.shell import repair_lines
 from discovery.reports.signs import SEVERITY_SIGNS
@@ -46,7 +46,7 @@ def _block(group: FindingGroup, report: Report, *, full: bool) -> Block:
     """What all findings of a kind say once, then each with its caches and commands."""
     sign, kind = html_code(SEVERITY_SIGNS[group.severity]), html_code(group.code.value)
     caches = counted(group.caches, "cache")
-    head, tail = collapsed(f"{sign} {group.severity.value} · {caches} · {kind}")
+    head, tail = collapse(f"{sign} {group.severity.value} · {caches} · {kind}")
     head += f"{words(group.message)}\n\n"
     shown = first(group.findings, None if full else _FINDINGS)
     lines = [_finding(shared, group, report) for shared in shown]

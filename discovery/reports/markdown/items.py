@@ -8,18 +8,18 @@ from typing import Final
 from discovery.model.codes import Action, Reason, Severity
 from discovery.model.values import Change
 from discovery.plan.item import Item
+from discovery.reports.account_names import scope_text
 from discovery.reports.attention import Group
 from discovery.reports.item_groups import ItemGroup, group_counts
 from discovery.reports.item_text import (
     counted_items,
     differences,
-    scope_text,
     short_name,
     value_text,
 )
 from discovery.reports.listing import first
 from discovery.reports.markdown.limit import Block
-from discovery.reports.markdown.text import code, collapsed, html_code, words
+from discovery.reports.markdown.text import code, collapse, html_code, words
 from discovery.reports.message_groups import ItemMessageGroup, group_items
 from discovery.reports.report import Report
 from discovery.reports.signs import SIGNS
@@ -50,7 +50,7 @@ def group_block(group: ItemGroup, report: Report, *, full: bool) -> Block:
     """Lay out the items of one account, region or owner, with its counts."""
     counts = group_counts(group, dry_run=report.dry_run)
     remark = ", ".join(f"{count} {word}" for count, word in counts)
-    head, tail = collapsed(f"{html_code(group.title)} · {remark}")
+    head, tail = collapse(f"{html_code(group.title)} · {remark}")
     pressing = {id(item) for item in group.pressing}
     ordered = (*group.pressing, *(item for item in group.items if id(item) not in pressing))
     listed = first(ordered, None if full else _ITEMS)
@@ -65,7 +65,7 @@ def _block(group: ItemMessageGroup, report: Report, *, full: bool) -> Block:
     one = html_code(short_name(members[0]))
     named = one if len(members) == 1 else counted_items(members)
     sign, why = html_code(SIGNS[action]), html_code(reason.value)
-    head, tail = collapsed(f"{sign} {action.value} · {named} · {why}")
+    head, tail = collapse(f"{sign} {action.value} · {named} · {why}")
     changes = _shared_changes(members)
     is_said = bool(group.message) and (group.is_exact or not full)
     opening = [words(group.message)] if is_said else []
@@ -104,7 +104,7 @@ def _details(item: Item, report: Report, *, changes: bool, full: bool) -> Iterat
 
 
 def _one_line(item: Item, report: Report) -> str:
-    """The action, the cache, and codes: what they mean stands elsewhere."""
+    """The action, the cache, and codes: what they mean is listed elsewhere."""
     found = item.iam.findings if item.iam else ()
     codes = {one.code.value for one in found if one.severity is not Severity.INFO}
     about = (code(each) for each in (item.reason.value, *sorted(codes)))

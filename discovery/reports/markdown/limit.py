@@ -69,7 +69,7 @@ def _head(section: Section) -> str:
 def _blocks(section: Section, allowed: int) -> Iterator[str]:
     told = 0
     for block in section.blocks:
-        text = _fitted(block, allowed)
+        text = _fit_block(block, allowed)
         if text is None:
             break
         allowed -= _size(text)
@@ -82,7 +82,7 @@ def _blocks(section: Section, allowed: int) -> Iterator[str]:
         )
 
 
-def _fitted(block: Block, allowed: int) -> str | None:
+def _fit_block(block: Block, allowed: int) -> str | None:
     """The block with as many of its lines as fit, and how many more there are; else None."""
     allowed -= _size(block.head) + _size(block.tail) + _MORE_ROOM
     if allowed < 0:

@@ -125,7 +125,7 @@ def _item_groups(report: Report, view: View, by: GroupBy) -> Section:
 
 
 def _meanings(groups: Iterable[Group]) -> Iterator[Section]:
-    """What the reasons of items mean that stand under their account, region or owner."""
+    """What the reasons of items mean that are listed by account, region or owner."""
     items = [
         item for group in groups if group.attention is not Attention.QUIET for item in group.items
     ]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from discovery.model.values import Scanned
+from discovery.reports.account_names import scope_text
 from discovery.reports.coverage import (
     coverage,
     extent_read,
@@ -14,10 +15,9 @@ from discovery.reports.coverage import (
     unlisted_reasons,
 )
 from discovery.reports.exit import is_expected
-from discovery.reports.item_text import scope_text
 from discovery.reports.listing import first
 from discovery.reports.markdown.limit import Block, Section
-from discovery.reports.markdown.text import code, collapsed, html_code, words
+from discovery.reports.markdown.text import code, collapse, html_code, words
 from discovery.reports.message_groups import ScopeMessageGroup, group_scopes
 from discovery.reports.report import Report
 from discovery.reports.summary import clock_time, counted
@@ -52,7 +52,7 @@ def _block(group: ScopeMessageGroup, report: Report, *, full: bool) -> Block:
     scanned = group.members[0]
     reason = f" · {html_code(reason_of(scanned))}" if reason_of(scanned) else ""
     scopes = counted(len(group.members), "scope")
-    head, tail = collapsed(f"{extent_read(scanned)} · {scopes}{reason}")
+    head, tail = collapse(f"{extent_read(scanned)} · {scopes}{reason}")
     is_said = bool(group.message) and (group.is_exact or not full)
     if is_said:
         head += f"{words(group.message)}\n\n"

@@ -58,8 +58,8 @@ def fenced(lines: Iterable[str], *, indent: int = 0) -> str:
     return "\n".join(" " * indent + line for line in (f"{fence}sh", *body, fence))
 
 
-def collapsed(summary: str) -> tuple[str, str]:
-    """Return what stands before and behind Markdown that a reader opens by its summary.
+def collapse(summary: str) -> tuple[str, str]:
+    """Return the HTML before and behind Markdown that a reader opens by its summary.
 
     `summary`: HTML on one line; `html_code` sets what others wrote.
     """

@@ -9,6 +9,7 @@ from typing import Final
 from rich.console import Console
 
 from discovery.model.codes import IamVerdict, Severity
+from discovery.reports.account_names import scope_text
 from discovery.reports.common_text import GAP
 from discovery.reports.findings import (
     NAMED,
@@ -19,7 +20,6 @@ from discovery.reports.findings import (
     judgements,
     verdicts,
 )
-from discovery.reports.item_text import scope_text
 from discovery.reports.listing import first, more
 from discovery.reports.report import Report
 from discovery.reports.safe_text import NAME_LIMIT
@@ -34,7 +34,7 @@ _FURTHER: Final = 2
 _FINDINGS: Final = 5
 """Findings that are listed of each kind."""
 _FEW: Final = 10
-"""Up to so many findings stand with the commands that repair them."""
+"""Up to so many findings are listed with the commands that repair them."""
 _NAMES_LIMIT: Final = 20_000
 """Characters of the names of all caches that share a finding."""
 
@@ -44,7 +44,7 @@ def print_findings(
 ) -> None:
     """Print findings by kind; nothing when no cache was judged.
 
-    `heads_only`: without the caches of several findings, which stand elsewhere.
+    `heads_only`: without the caches of several findings, which are listed elsewhere.
     """
     judged = judgements(report)
     if not judged:
@@ -83,7 +83,7 @@ class _Layout:
     """Columns that commands may take."""
     full: bool
     is_few: bool
-    """True where each stands with its message and its commands."""
+    """True where each has its message and its commands."""
     heads_only: bool
     """True where the caches of several findings are not named."""
 

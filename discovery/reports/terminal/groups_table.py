@@ -9,10 +9,10 @@ from rich.console import Console
 
 from discovery.model.values import Scanned
 from discovery.plan.item import Item
+from discovery.reports.account_names import scope_text
 from discovery.reports.attention import Attention, attention_of
 from discovery.reports.coverage import reason_of
 from discovery.reports.item_groups import ItemGroup, divide_items, group_counts
-from discovery.reports.item_text import scope_text
 from discovery.reports.listing import first, more
 from discovery.reports.message_groups import group_items
 from discovery.reports.needs import needs_somebody
@@ -38,7 +38,7 @@ def print_item_groups(report: Report, console: Console, by: GroupBy, *, full: bo
     console.print()
     for group in shown:
         print_entries(_head(group, report), console, indent=0)
-        entries = _all(group, report) if full else _first(group, report, by)
+        entries = _all_entries(group, report) if full else _first_entries(group, report, by)
         print_entries(entries, console, indent=INDENT)
         console.print()
     if rest := more(len(groups), len(shown)):
@@ -58,7 +58,7 @@ def _head(group: ItemGroup, report: Report) -> Iterator[Entry]:
     yield Entry((), (((title, "bold"), ("  ", ""), run(group_remark(group, report), "dim")),))
 
 
-def _first(group: ItemGroup, report: Report, by: GroupBy) -> Iterator[Entry]:
+def _first_entries(group: ItemGroup, report: Report, by: GroupBy) -> Iterator[Entry]:
     """The first items that need somebody, change or wait, on a line each."""
     listed = (*group.unread, *_in_order(group, report))
     shown = first(listed, _ITEMS)
@@ -68,7 +68,7 @@ def _first(group: ItemGroup, report: Report, by: GroupBy) -> Iterator[Entry]:
         yield Entry((), ((run(rest, "dim"),),))
 
 
-def _all(group: ItemGroup, report: Report) -> Iterator[Entry]:
+def _all_entries(group: ItemGroup, report: Report) -> Iterator[Entry]:
     yield from (_unread(scanned, report) for scanned in group.unread)
     for alike in group_items(group.items):
         yield from group_entries(alike, report, most=None, full=True)

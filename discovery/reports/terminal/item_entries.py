@@ -8,10 +8,10 @@ from typing import Any, Final
 from discovery.model.codes import Action, Reason, Severity
 from discovery.model.values import Change
 from discovery.plan.item import Item
+from discovery.reports.account_names import scope_text
 from discovery.reports.item_text import (
     counted_items,
     differences,
-    scope_text,
     short_name,
     value_text,
 )
@@ -48,7 +48,7 @@ def group_entries(
 ) -> Iterator[Entry]:
     """Lay out items that say the same: that once, then the first `most` of them.
 
-    `most`: None for all; 0 for none, which then stand elsewhere.
+    `most`: None for all; 0 for none, which are then listed elsewhere.
     """
     if len(group.members) == 1:
         yield item_entry(group.members[0], report, full=full)
@@ -68,7 +68,7 @@ def group_entries(
 def line_entry(item: Item, report: Report, by: GroupBy) -> Entry:
     """Lay out one item on one line: its name, place, reason, and the codes of its findings.
 
-    `by`: what it stands under already.
+    `by`: what it is listed under.
     """
     codes = (
         sorted({one.code.value for one in item.iam.findings if one.severity is not Severity.INFO})

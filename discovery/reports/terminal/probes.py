@@ -9,7 +9,7 @@ from typing import Final, TextIO
 from rich.console import Console
 
 from discovery.model.codes import ProbeOutcome
-from discovery.reports.item_text import scope_text
+from discovery.reports.account_names import scope_text
 from discovery.reports.probes import WORST_FIRST, ProbedLogin, ProbeReport, probe_sentence
 from discovery.reports.summary import counted
 from discovery.reports.terminal.style import cell, columns, console_for, heading

@@ -9,9 +9,9 @@ from rich.console import Console
 
 from discovery.model.codes import ScopeStatus
 from discovery.model.values import Complete, Scanned, Scope
+from discovery.reports.account_names import scope_text
 from discovery.reports.coverage import coverage, has_remark, reason_of
 from discovery.reports.exit import is_expected
-from discovery.reports.item_text import scope_text
 from discovery.reports.listing import first, more
 from discovery.reports.message_groups import ScopeMessageGroup, group_scopes
 from discovery.reports.report import Report
@@ -72,7 +72,7 @@ def _group(group: ScopeMessageGroup, report: Report, *, full: bool) -> Iterator[
     shown = first(group.members, None if full else _SCOPES)
     for scanned in shown:
         own = ((run(scanned.message),),) if full and not group.is_exact else ()
-        yield Entry((), (_stands(scanned, report), *own))
+        yield Entry((), (_status(scanned, report), *own))
     if rest := more(len(group.members), len(shown)):
         yield Entry((), ((run(rest, "dim"),),))
 
@@ -81,7 +81,7 @@ def _entry(scanned: Scanned, report: Report) -> Entry:
     """The scope, how it ended and since when; then why."""
     ended = reason_of(scanned)
     message = ((run(scanned.message),),) if scanned.message else ()
-    return Entry(_margin(scanned), (_stands(scanned, report, ended), *message))
+    return Entry(_margin(scanned), (_status(scanned, report, ended), *message))
 
 
 def _margin(scanned: Scanned) -> tuple[tuple[str, str], ...]:
@@ -89,8 +89,8 @@ def _margin(scanned: Scanned) -> tuple[tuple[str, str], ...]:
     return ((sign, SCOPE_STYLES[scanned.status]),)
 
 
-def _stands(scanned: Scanned, report: Report, ended: str = "") -> tuple[tuple[str, str], ...]:
-    """The scope and how it stands."""
+def _status(scanned: Scanned, report: Report, ended: str = "") -> tuple[tuple[str, str], ...]:
+    """The scope and its status."""
     parts = [ended] if ended else []
     if isinstance(scanned, Complete):
         parts.append(counted(len(scanned.caches), "cache"))

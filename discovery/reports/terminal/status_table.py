@@ -13,7 +13,7 @@ from discovery.model.values import Scope
 from discovery.reports.account_names import scope_text
 from discovery.reports.safe_text import NAME_LIMIT
 from discovery.reports.signs import SCOPE_SIGNS
-from discovery.reports.status import Status, status_sentence
+from discovery.reports.status import Status, service_sentence, status_sentence
 from discovery.reports.summary import clock_time, counted
 from discovery.reports.terminal.scope_table import repeated_messages
 from discovery.reports.terminal.style import SCOPE_STYLES, cell, console_for, heading
@@ -48,6 +48,7 @@ def _print_head(status: Status, console: Console) -> None:
         finished = last.finished_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         ended = "every scope read" if last.complete else "some scopes unread"
         console.print(cell(f"Last sweep {finished}, exit {last.exit_code}, {ended}"))
+    console.print(cell(service_sentence(status)))
     if status.paused_until is not None:
         until = status.paused_until.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         text = f"? Paused until {until}: sweeps scan and remember, and write nothing"

@@ -14,7 +14,7 @@ from discovery.reports.attention import URGENT, Attention, grouped, title_of
 from discovery.reports.coverage import coverage
 from discovery.reports.findings import judgements, verdicts
 from discovery.reports.item_groups import divide_items
-from discovery.reports.listing import clipped, fitting
+from discovery.reports.listing import clip, fitting
 from discovery.reports.needs import Need, needs
 from discovery.reports.report import Report
 from discovery.reports.safe_text import MESSAGE_LIMIT, NAME_LIMIT, escape_unprintable, shortened
@@ -39,7 +39,7 @@ def print_summary(report: Report, head: Sequence[Text], console: Console, view: 
     lines = LINES - 3 - _height((*head, last), width)
     rest = tuple(_totals(report))
     if _height(rest, width) + len(found) + 1 > lines:
-        rest = tuple(_clipped(line, width) for line in rest)
+        rest = tuple(_clip(line, width) for line in rest)
     room = lines - _height(rest, width)
     pressing = tuple(_needs_lines(found, room, width))
     groups: tuple[Text, ...] = ()
@@ -58,8 +58,8 @@ def _height(lines: Iterable[Text], width: int) -> int:
     return sum(max(1, -(-cell_len(line.plain) // width)) for line in lines)
 
 
-def _clipped(line: Text, width: int) -> Text:
-    return Text.assemble((line.plain[:_TERM], "bold"), clipped(line.plain[_TERM:], width - _TERM))
+def _clip(line: Text, width: int) -> Text:
+    return Text.assemble((line.plain[:_TERM], "bold"), clip(line.plain[_TERM:], width - _TERM))
 
 
 def _needs_lines(found: Sequence[Need], room: int, width: int) -> Iterator[Text]:

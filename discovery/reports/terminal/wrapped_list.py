@@ -35,7 +35,7 @@ class Entry:
     whole: Sequence[Run] = ()
     """Lines that stand as they are behind them, to be copied."""
     indent: int = 0
-    """Columns that it stands further in than the list."""
+    """Columns that it is indented more than the list."""
 
 
 def run(text: str, style: str = "", *, limit: int = MESSAGE_LIMIT) -> Run:

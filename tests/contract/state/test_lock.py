@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import subprocess
@@ -13,7 +14,15 @@ from pathlib import Path
 import pytest
 
 from state.errors import Locked, Unwritable
-from state.lock import Holder, lock_path, this_process, writer_lock
+from state.lock import (
+    Holder,
+    lock_path,
+    service_lock,
+    service_lock_path,
+    service_of,
+    this_process,
+    writer_lock,
+)
 from tests.contract.state.conftest import ROOT
 
 ME = Holder(4711, "sweep", "build-7", datetime(2026, 3, 1, 9, 0, tzinfo=UTC))
@@ -24,11 +33,16 @@ HOLD = """
 import asyncio, sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from state.lock import this_process, writer_lock
+from state.lock import service_lock, this_process, writer_lock
 
 async def hold():
     holder = this_process("run", datetime(2026, 3, 1, tzinfo=UTC))
-    async with writer_lock(Path(sys.argv[1]), wait=timedelta(0), holder=holder):
+    path = Path(sys.argv[1])
+    async with (
+        service_lock(path, holder=holder) as service,
+        writer_lock(path, wait=timedelta(0), holder=holder),
+    ):
+        service.announce_next_sweep(datetime(2026, 3, 1, 0, 5, tzinfo=UTC))
         print("held", flush=True)
         await asyncio.sleep(60)
 
@@ -109,6 +123,56 @@ async def test_another_process_holds_it_until_it_dies(path: Path) -> None:
         child.kill()
         child.communicate()
     async with writer_lock(path, wait=AT_ONCE, holder=ME):
+        pass
+
+
+async def test_a_service_shows_since_when_it_runs_and_its_next_sweep(path: Path) -> None:
+    assert not service_of(path).is_held
+    assert not service_lock_path(path).exists()
+    async with service_lock(path, holder=ME) as lock:
+        found = service_of(path)
+        assert (found.is_held, found.holder) == (True, ME)
+        for due in (datetime(2026, 3, 1, 9, 5, tzinfo=UTC), None):
+            lock.announce_next_sweep(due)
+            holder = service_of(path).holder
+            assert holder is not None
+            assert (holder.started_at, holder.next_sweep_at) == (ME.started_at, due)
+    assert not service_of(path).is_held
+
+
+async def test_a_service_that_was_killed_does_not_run_whatever_it_wrote(path: Path) -> None:
+    child = hold_elsewhere(path)
+    try:
+        found = service_of(path)
+        assert found.holder is not None
+        assert found.holder.pid == child.pid
+        assert found.holder.next_sweep_at == datetime(2026, 3, 1, 0, 5, tzinfo=UTC)
+    finally:
+        child.kill()
+        child.communicate()
+    assert b"next_sweep_at" in service_lock_path(path).read_bytes()
+    assert not service_of(path).is_held
+
+
+async def test_a_service_that_could_not_say_who_it_is_runs_all_the_same(path: Path) -> None:
+    async with service_lock(path, holder=ME):
+        service_lock_path(path).write_bytes(b"")
+        found = service_of(path)
+        assert (found.is_held, found.holder) == (True, None)
+
+
+async def test_a_look_at_the_lock_keeps_no_service_from_starting(path: Path) -> None:
+    service_lock_path(path).touch(mode=0o600)
+    with service_lock_path(path).open() as look:
+        fcntl.flock(look, fcntl.LOCK_SH)
+        starting = asyncio.create_task(enter(path))
+        await asyncio.sleep(0)
+        fcntl.flock(look, fcntl.LOCK_UN)
+        await starting
+
+
+async def enter(path: Path) -> None:
+    async with service_lock(path, holder=ME):
         pass
 
 

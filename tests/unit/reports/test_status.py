@@ -9,8 +9,15 @@ from pathlib import Path
 from discovery.model.codes import Action, Reason, ScopeReason, ScopeStatus
 from discovery.model.values import AccountId, Region, Scope
 from discovery.reports.document import timestamp
-from discovery.reports.status import Status, status_document, status_sentence, write_status_document
+from discovery.reports.status import (
+    Status,
+    service_sentence,
+    status_document,
+    status_sentence,
+    write_status_document,
+)
 from discovery.reports.terminal.status_table import write_status_table
+from state.lock import FREE, Holder, LockStatus
 from state.records import (
     Intent,
     IntentKind,
@@ -225,6 +232,40 @@ def test_the_same_denial_of_many_regions_is_told_once() -> None:
     for scope in later:
         assert f"{scope} · DENIED" in flat
     assert flat.count(f"· as {first}") == len(later)
+
+
+def test_a_service_that_runs_is_shown_with_its_next_sweep() -> None:
+    holder = Holder(4711, "run", "build-7", EARLIER)
+    due = NOW + timedelta(minutes=5)
+
+    def shown(service: LockStatus) -> str:
+        return service_sentence(
+            Status(state=RememberedState(), path=Path("s.db"), now=NOW, service=service)
+        )
+
+    assert shown(FREE) == "No service runs with this state file"
+    assert shown(LockStatus(is_held=True)) == "A service runs with this state file"
+    running = "A service has run since 09:14 on build-7"
+    assert shown(LockStatus(True, holder)) == f"{running}, and is sweeping now"
+    waits = replace(holder, next_sweep_at=due)
+    assert shown(LockStatus(True, waits)) == f"{running}; its next sweep is due at 09:29"
+    late = replace(holder, next_sweep_at=EARLIER)
+    assert shown(LockStatus(True, late)) == f"{running}; its next sweep was due at 09:14"
+    document = status_document(
+        Status(
+            state=RememberedState(),
+            path=Path("s.db"),
+            now=NOW,
+            service=LockStatus(True, waits),
+        )
+    )
+    assert document["service"] == {
+        "running": True,
+        "since": timestamp(EARLIER),
+        "next_sweep_at": timestamp(due),
+        "host": "build-7",
+        "pid": 4711,
+    }
 
 
 def test_accounts_have_their_names() -> None:

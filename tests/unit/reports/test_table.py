@@ -133,7 +133,7 @@ def test_items_of_many_kinds_are_counted_beyond_the_first() -> None:
 def test_owners_and_names_of_accounts_stand_beside_the_cache() -> None:
     one = item(Action.CREATE, Reason.NEW, "orders", owner="checkout")
     text = table(report(one, account_names={one.scope.account_id: "shop"}))
-    assert "orders · 111122223333/eu-west-1 (shop) · owner checkout · NEW" in text
+    assert "orders · shop 111122223333/eu-west-1 · owner checkout · NEW" in text
 
 
 def test_an_unread_scope_says_why_and_since_when() -> None:

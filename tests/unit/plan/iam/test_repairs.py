@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from discovery.model.codes import FindingCode
-from discovery.model.values import UNKNOWN, CacheUser, UnknownType, UsersAndGroups
+from discovery.model.values import UNKNOWN, CacheUser, Endpoint, UnknownType, UsersAndGroups
 from discovery.plan.iam.finding_table import BY_PROBING
 from discovery.plan.iam.verdict import iam_verdict
 from tests.support.plan_inputs import directory, group, known_cache, user
@@ -45,6 +45,9 @@ def default(**more: Any) -> CacheUser:
     return user("app-d", user_name="default", engine="redis", authentication=NO_PASSWORD, **more)
 
 
+CUTS_OFF_CLIENTS = "# cuts off clients that name no user"
+CUTS_OFF_USERS = "# cuts off whoever logs in as this user today"
+NO_WAY_BACK = "# a later version cannot be lowered again"
 BUILT_IN = user("default", engine="redis", authentication=NO_PASSWORD)
 NEW_VALKEY_GROUP = (
     CHOICE,
@@ -66,12 +69,24 @@ NEW_REDIS_GROUP = (
     "modify-serverless-cache --serverless-cache-name orders --user-group-id orders",
 )
 
+FIRST_GROUP = (
+    CHOICE,
+    f"create-user --user-id teleport-orders --user-name teleport-orders --engine redis {PERSON}",
+    "create-user-group --user-group-id orders --engine redis --user-ids default teleport-orders",
+    UNTIL_ACTIVE,
+    "describe-user-groups --user-group-id orders --query 'UserGroups[0].Status' --output text",
+    "modify-serverless-cache --serverless-cache-name orders --user-group-id orders",
+)
+
 REPAIRS = [
     pytest.param(
         F.ENGINE_TOO_OLD,
         directory([]),
         {"engine": "redis", "engine_version": "6.2"},
-        ("modify-serverless-cache --serverless-cache-name orders --major-engine-version 7",),
+        (
+            NO_WAY_BACK,
+            "modify-serverless-cache --serverless-cache-name orders --major-engine-version 7",
+        ),
         id="ENGINE_TOO_OLD-redis",
     ),
     pytest.param(
@@ -79,6 +94,7 @@ REPAIRS = [
         directory([]),
         {"engine_version": "7.1", "status": "modifying"},
         (
+            NO_WAY_BACK,
             "# repeat until it prints available",
             "describe-serverless-caches --serverless-cache-name orders "
             "--query 'ServerlessCaches[0].Status' --output text",
@@ -90,15 +106,29 @@ REPAIRS = [
         F.NO_USER_GROUP,
         UNKNOWN,
         {"user_group_id": None},
-        ("# the last line cuts off clients that name no user", *NEW_VALKEY_GROUP),
+        FIRST_GROUP,
         id="NO_USER_GROUP-valkey",
     ),
     pytest.param(
         F.NO_USER_GROUP,
         directory([]),
         {"user_group_id": None, "engine": "redis", "engine_version": "7.1"},
-        ("# the last line cuts off clients that name no user", *NEW_REDIS_GROUP),
+        FIRST_GROUP,
         id="NO_USER_GROUP-redis",
+    ),
+    pytest.param(
+        F.NO_USER_GROUP,
+        directory([], user("teleport-orders", engine="redis")),
+        {"user_group_id": None},
+        FIRST_GROUP[2:],
+        id="NO_USER_GROUP-and-a-user-who-is-there",
+    ),
+    pytest.param(
+        F.NO_USER_GROUP,
+        directory([]),
+        {"user_group_id": None, "endpoint": Endpoint("orders.public.serverless.example", 6379)},
+        (CUTS_OFF_CLIENTS, *NEW_VALKEY_GROUP),
+        id="NO_USER_GROUP-on-a-public-cache",
     ),
     pytest.param(F.GROUP_MISSING, directory([]), {}, NEW_VALKEY_GROUP, id="GROUP_MISSING"),
     pytest.param(
@@ -171,6 +201,7 @@ REPAIRS = [
         directory([group("job")], user("job", engine="redis", authentication=NO_PASSWORD)),
         {},
         (
+            CUTS_OFF_USERS,
             CHOICE,
             f"create-user --user-id teleport-app --user-name teleport-app --engine valkey {PERSON}",
             "modify-user-group --user-group-id app --user-ids-to-add teleport-app "
@@ -216,7 +247,7 @@ REPAIRS = [
         ),
         {},
         (
-            "# cuts off whoever logs in as this user today",
+            CUTS_OFF_USERS,
             "modify-user --user-id alice --authentication-mode Type=iam",
         ),
         id="PASSWORDLESS_USER",
@@ -226,7 +257,6 @@ REPAIRS = [
         directory([group("alice")], user(authentication="password", access_string="off ~*")),
         {},
         (
-            "# cuts off whoever logs in as this user today",
             CHOICE,
             "modify-user --user-id alice --authentication-mode Type=iam "
             "--access-string 'on ~app:* -@all +@read'",
@@ -238,7 +268,7 @@ REPAIRS = [
         directory([group("job")], user("job", user_name="app", authentication="password")),
         {},
         (
-            "# cuts off whoever logs in as this user today",
+            CUTS_OFF_USERS,
             CHOICE,
             f"create-user --user-id job-iam --user-name job-iam --engine valkey {PERSON}",
             "modify-user-group --user-group-id app --user-ids-to-add job-iam "
@@ -263,12 +293,19 @@ REPAIRS = [
         directory([group("alice")], user(access_string="off +@all", status="modifying")),
         {},
         (
-            CHOICE,
+            "# it may do then what the rest of its access string allows",
             UNTIL_ACTIVE,
             "describe-users --user-id alice --query 'Users[0].Status' --output text",
-            "modify-user --user-id alice --access-string 'on ~app:* -@all +@read'",
+            "modify-user --user-id alice --append-access-string on",
         ),
         id="USER_DISABLED",
+    ),
+    pytest.param(
+        F.USER_DISABLED,
+        directory([group("alice")], user(access_string="off ~* -@all")),
+        {},
+        (CHOICE, "modify-user --user-id alice --access-string 'on ~app:* -@all +@read'"),
+        id="USER_DISABLED-who-could-do-nothing",
     ),
     pytest.param(
         F.USER_DISABLED,
@@ -300,14 +337,14 @@ REPAIRS = [
         F.DEFAULT_USER_OPEN,
         directory([group("app-d", engine="redis")], default()),
         {},
-        (f"modify-user --user-id app-d {OFF}",),
+        (CUTS_OFF_CLIENTS, f"modify-user --user-id app-d {OFF}"),
         id="DEFAULT_USER_OPEN",
     ),
     pytest.param(
         F.DEFAULT_USER_OPEN,
         directory([group("app-d")], default()),
         {},
-        ("modify-user-group --user-group-id app --user-ids-to-remove app-d",),
+        (CUTS_OFF_CLIENTS, "modify-user-group --user-group-id app --user-ids-to-remove app-d"),
         id="DEFAULT_USER_OPEN-in-a-valkey-group",
     ),
     pytest.param(
@@ -315,6 +352,7 @@ REPAIRS = [
         directory([group("default", engine="redis")], BUILT_IN, user("app-default")),
         {},
         (
+            CUTS_OFF_CLIENTS,
             f"create-user --user-id app-default-2 --user-name default --engine redis {OFF} "
             "--no-password-required",
             "modify-user-group --user-group-id app --user-ids-to-add app-default-2 "
@@ -326,7 +364,10 @@ REPAIRS = [
         F.USER_NOT_IN_GROUP,
         directory([group()], user()),
         {},
-        ("modify-user-group --user-group-id app --user-ids-to-add alice",),
+        (
+            "# whoever may connect as this user elsewhere can log in here too",
+            "modify-user-group --user-group-id app --user-ids-to-add alice",
+        ),
         id="USER_NOT_IN_GROUP",
     ),
     pytest.param(
@@ -354,7 +395,7 @@ REPAIRS = [
         F.USERS_UNREADABLE,
         directory([]),
         {"user_group_id": "default.people"},
-        NEW_VALKEY_GROUP,
+        ("# cuts off whoever logs in by the group attached today", *NEW_VALKEY_GROUP),
         id="USERS_UNREADABLE-of-aws-own",
     ),
 ]

@@ -1,0 +1,1 @@
+"""Tell people what sweeps of the service did and found, by webhook."""

@@ -1,0 +1,1 @@
+"""The script that repairs what an audit found."""

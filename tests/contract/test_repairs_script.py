@@ -1,0 +1,191 @@
+"""The script of `cachemuster repairs`, run as it is against the simulated AWS.
+
+AWS's own CLI runs it where there is one; a quick one with the same words runs it always, against
+every world that is broken in its own way.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from discovery.sandbox.aws.region import Region
+from discovery.sandbox.aws.server import SimulatedAws
+from discovery.sandbox.aws.timed_store import Delays
+from discovery.sandbox.aws.world import World
+from tests.support.broken_worlds import disabled, group, old_valkey, outsider, without_group
+from tests.support.command_line import HUB, CommandLine, Run, bare_environment
+from tests.support.damaged_fleet import NumberedRegion, add_hostile, damage
+from tests.support.quick_aws_cli import quick_aws_cli
+
+pytestmark = pytest.mark.slow
+
+SHOP, DATA = "222233334444", "333344445555"
+REGIONS = ("eu-central-1", "us-east-1")
+SECRETS = {SHOP: "the-shops-word", DATA: "the-data-teams-word"}
+QUICK = Delays(creating=timedelta(milliseconds=50), modifying=timedelta(milliseconds=50))
+
+
+class Fleet(CommandLine):
+    """Two accounts that are entered by role, each with an external id, and the agent's own."""
+
+    def places(self) -> list[Region]:
+        return [self.region(region, account) for account in (SHOP, DATA) for region in REGIONS]
+
+    def script(self, *arguments: str) -> Path:
+        """The script as the command writes it; a shell can read it."""
+        file = self.directory / "repairs.sh"
+        written = self.run("repairs", *arguments, "-o", str(file))
+        assert written.code == 0, written
+        subprocess.run(["sh", "-n", str(file)], check=True)
+        return file
+
+    def run_script(self, file: Path, **environment: str) -> Run:
+        """The script unmodified, as a person runs it."""
+        variables = {**self.environment, "REPAIR_POLL": "0", **environment}
+        done = subprocess.run(
+            ["sh", str(file)],
+            cwd=self.directory,
+            env=variables,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Run(done.returncode, done.stdout, done.stderr)
+
+    def blockers(self) -> list[str]:
+        document = self.run("audit", "--no-control-plane", "--format", "json").document
+        return [
+            f"{item['cache']}: {found['code']}"
+            for item in document["items"]
+            for found in (item["iam"] or {"findings": ()})["findings"]
+            if found["severity"] == "blocker"
+        ]
+
+    def writes(self) -> list[str]:
+        """Operations that changed something since the log of calls was cleared."""
+        calls = self.aws.calls.of(service="elasticache")
+        return [call.operation for call in calls if not call.operation.startswith(("Desc", "List"))]
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
+    """Accounts and regions without caches."""
+    world = World(delays=QUICK)
+    for account in (HUB, SHOP, DATA):
+        world.account(account, regions=REGIONS)
+    key = world.account(HUB).add_key("agent")
+    entries: list[dict[str, Any]] = [{"id": HUB}]
+    secret_file = tmp_path / "it's a secret"
+    secret_file.write_text(f"{SECRETS[DATA]}\n", "utf-8")
+    references = {SHOP: "env:SHOP_WORD", DATA: f"file:{secret_file}"}
+    for account, reference in references.items():
+        role = world.account(account).add_role(
+            "cachemuster", trusted=[HUB], external_id=SECRETS[account]
+        )
+        entries.append({"id": account, "role_arn": role.arn, "external_id": reference})
+    aws = SimulatedAws(world)
+    with aws.serve_in_thread() as url:
+        environment = {
+            **bare_environment(),
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": key.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": key.secret,
+            "AWS_REGION": REGIONS[0],
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "SHOP_WORD": SECRETS[SHOP],
+        }
+        made = Fleet(tmp_path, aws, environment)
+        settings = {"accounts": entries, "regions": list(REGIONS)}
+        made.configure(json.dumps({"version": 1, "group": "prod", "aws": settings}))
+        yield made
+
+
+@pytest.fixture
+def quick(fleet: Fleet) -> Iterator[Fleet]:
+    """The same, with a quick `aws` on PATH."""
+    with quick_aws_cli(fleet.directory) as program:
+        fleet.environment["PATH"] = f"{program}:{fleet.environment['PATH']}"
+        yield fleet
+
+
+def check_repaired(fleet: Fleet) -> None:
+    """One run leaves no blocker, and another one changes nothing."""
+    assert fleet.blockers()
+    file = fleet.script()
+    text = file.read_text("utf-8")
+    assert not any(secret in text for secret in SECRETS.values())
+    first = fleet.run_script(file)
+    assert first.code == 0, first
+    assert fleet.blockers() == []
+    fleet.aws.calls.clear()
+    second = fleet.run_script(file)
+    assert second.code == 0, second
+    assert fleet.writes() == []
+    assert " 0 changed" in second.out
+    assert not (fleet.directory / "pwned").exists()
+
+
+def test_every_broken_world_is_repaired(quick: Fleet) -> None:
+    damage(quick.places())
+    outsider(quick.region(REGIONS[0]))
+    check_repaired(quick)
+
+
+@pytest.mark.skipif(shutil.which("aws") is None, reason="the AWS CLI is not on PATH")
+@pytest.mark.timeout(1200)
+def test_the_aws_cli_repairs_a_fleet(fleet: Fleet) -> None:
+    shop, shop_abroad, data, data_abroad = fleet.places()
+    without_group(shop)
+    old_valkey(NumberedRegion(shop_abroad, 1))  # type: ignore[arg-type]
+    disabled(data)
+    add_hostile(data_abroad)
+    outsider(fleet.region(REGIONS[0]))
+    check_repaired(fleet)
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not on PATH")
+def test_shellcheck_finds_nothing(fleet: Fleet) -> None:
+    damage(fleet.places())
+    done = subprocess.run(
+        ["shellcheck", "--shell=sh", str(fleet.script())],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_who_runs_it_needs_the_printed_policy_and_no_more(quick: Fleet) -> None:
+    damage(quick.places()[:2])
+    shop = quick.aws.world.account(SHOP)
+    role = shop.add_role("repairs", trusted=[HUB], external_id=SECRETS[SHOP])
+    printed = quick.run("policies", "repairs", "--account", SHOP)
+    shop.allow(role.arn, printed.document)
+    done = quick.run_script(quick.script(), REPAIR_ROLE="repairs")
+    assert done.code == 0, done
+    assert quick.blockers() == []
+
+
+def test_what_fails_stops_one_cache_alone(quick: Fleet) -> None:
+    shop, _, data, _ = quick.places()
+    without_group(shop)
+    without_group(data)
+    group(NumberedRegion(data, 2))  # type: ignore[arg-type]
+    file = quick.script()
+    data.add_user("somebody")
+    data.add_user_group("theirs", users=("somebody",))
+    data.change_cache("orders", user_group_id="theirs")
+    done = quick.run_script(file, SHOP_WORD="another word")
+    assert done.code == 1
+    assert "Caches: 1 changed, 0 unchanged, 2 failed" in done.out
+    assert f"Not repaired:\n  orders ({SHOP}/{REGIONS[0]})\n  orders ({DATA}/" in done.err
+    assert "cache orders has user group theirs by now; run the audit again" in done.err
+    assert quick.blockers() == ["orders: NO_USER_GROUP"], "of the account that was not entered"
