@@ -9,6 +9,7 @@ from discovery.model.codes import Severity
 from discovery.plan.item import Item
 from discovery.reports.document import timestamp
 from discovery.reports.item_groups import divide_items
+from discovery.reports.item_text import probe_text
 from discovery.reports.needs import kinds_of
 from discovery.reports.report import Report
 from discovery.reports.spreadsheet import write_rows
@@ -76,5 +77,6 @@ COLUMNS: Final[Mapping[str, Callable[[Item, Report], str | None]]] = {
     "notes": lambda item, _: _notes(item),
     "arn": lambda item, _: item.arn,
     "message": lambda item, _: item.message,
+    "login": lambda item, _: probe_text(item.iam.probe) if item.iam and item.iam.probe else "",
 }
 """The value of each column; columns are added at the end, none renamed or removed."""

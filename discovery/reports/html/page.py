@@ -36,7 +36,7 @@ from discovery.reports.html.markup import (
     style_sheet,
 )
 from discovery.reports.html.overview import Picture, banners, login_pictures, numbers
-from discovery.reports.item_text import differences, short_name, value_text
+from discovery.reports.item_text import differences, probe_text, short_name, value_text
 from discovery.reports.needs import Need, needs
 from discovery.reports.report import Report
 from discovery.reports.safe_text import NAME_LIMIT, shortened
@@ -132,6 +132,7 @@ _FILTERS: Final[dict[str, Any]] = {
     "fragment": fragment,
     "message": message,
     "row_values": row_values,
+    "probe_text": lambda probe: shortened(probe_text(probe), NAME_LIMIT),
     "short_name": lambda item: shortened(short_name(item), NAME_LIMIT),
     "shortened": lambda words: shortened(words, NAME_LIMIT),
     "value_text": value_text,

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 
-from discovery.model.codes import Action, FindingCode, NoteCode, Reason, Severity
-from discovery.model.values import ItemError, Note, ResourceName
+from discovery.model.codes import (
+    Action,
+    FindingCode,
+    NoteCode,
+    ProbeOutcome,
+    ProbeStep,
+    Reason,
+    Severity,
+)
+from discovery.model.values import ItemError, Note, Probe, ResourceName
 from discovery.plan.item import MissCount
 from discovery.reports.item_csv import COLUMNS
 from discovery.reports.report import Report
@@ -72,6 +81,7 @@ def test_every_column_is_filled_from_its_item() -> None:
         "notes": "TAG_KEY_DROPPED",
         "arn": "arn:aws:elasticache:eu-west-1:111122223333:serverlesscache:orders",
         "message": "why orders is update",
+        "login": "",
     }
 
 
@@ -112,3 +122,11 @@ def test_what_a_spreadsheet_would_run_is_disarmed(run: str) -> None:
 def test_what_is_no_formula_stays_as_it_is() -> None:
     assert escape_formula("a=b") == "a=b"
     assert escape_formula("") == ""
+
+
+@pytest.mark.parametrize("output_format", [Format.CSV, Format.HTML])
+def test_what_came_of_a_login_stands_beside_the_verdict(output_format: Format) -> None:
+    probe = Probe(ProbeOutcome.REFUSED, "app", ProbeStep.AUTH, EARLIER, "why")
+    one = item(Action.KEEP, Reason.UNCHANGED, "orders", iam=replace(judged(), probe=probe))
+    text = rendered(output_format, report(one), View(title="audit", findings=True))
+    assert "refused at auth as app" in text
