@@ -176,7 +176,7 @@ class SweepRunner:
             report = await finish_sweep(run, check, current.control_plane, store)
             self._sequencer.record_applied(scan_number, results, now, run.started_at)
             if self.notifications is not None:
-                is_whole = not run.request.part.from_event
+                is_whole = not run.request.scope_filter.from_event
                 await self.notifications.after_run(report, run.rules.group, store, whole=is_whole)
             return report
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from discovery.sandbox.teleport.authorities import Authority
 from structlog.testing import capture_logs
 
 from discovery.cli.vendor_logs import set_up_vendor_logs
@@ -19,6 +18,7 @@ from discovery.config.notify import NotifyFormat, NotifyKind, NotifySink
 from discovery.notify.messages import Message
 from discovery.notify.sender import ATTEMPTS, LONGEST_WAIT_S, NotSent, Sender
 from discovery.notify.sinks import QUEUE_LIMIT, Outcome, Sinks
+from discovery.sandbox.authorities import Authority
 from tests.support.teleport_client import until
 from tests.support.webhooks import (
     Reply,
