@@ -11,14 +11,14 @@ from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
+class Comment:
     """Words of ours for who runs the steps."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class CutsOff(Remark):
+class CutsOff(Comment):
     """Who loses access by the steps."""
 
 
@@ -107,7 +107,7 @@ class Count:
 
 
 Change = CreateUser | ModifyUser | CreateGroup | ModifyGroup | AttachGroup | RaiseVersion
-RepairStep = Remark | Change | Wait | Count
+RepairStep = Comment | Change | Wait | Count
 RepairSteps = tuple[RepairStep, ...]
 
 

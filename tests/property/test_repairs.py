@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from discovery.config.aws import Account
 from discovery.model.codes import Action, IamVerdict, Reason, Severity
-from discovery.model.repair_steps import Count, Remark, Wait, cuts_off
+from discovery.model.repair_steps import Comment, Count, Wait, cuts_off
 from discovery.model.values import Complete, Finding, KnownCache, UsersAndGroups
 from discovery.plan.iam.aws_cli import options
 from discovery.plan.iam.effects import facts_after
@@ -81,7 +81,7 @@ def test_caches_that_share_a_group_are_repaired_once(case: Case) -> None:
     caches = [replace(cache, engine_version="8.1"), other]
     repaired = {each.cache.name: each for each in repairs_in_scope(caches, known, is_blocker)}
     kept = [step for each in repaired.values() for one in each.repairs for step in one.steps]
-    changes = [step for step in kept if not isinstance(step, Wait | Remark)]
+    changes = [step for step in kept if not isinstance(step, Wait | Comment)]
     assert len(set(changes)) == len(changes)
 
 
@@ -166,7 +166,7 @@ def expected_requests(repairs: tuple[ScopeRepairs, ...]) -> Iterator[list[str]]:
     for scope in repairs:
         for repair in scope.repairs:
             for step in repair.steps:
-                if not isinstance(step, Wait | Remark | Count):
+                if not isinstance(step, Wait | Comment | Count):
                     yield options(request_for(step)[1])
 
 

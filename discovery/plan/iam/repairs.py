@@ -47,7 +47,7 @@ from discovery.plan.iam.members import (
     obstacle,
     rbac_engine,
 )
-from discovery.plan.iam.remarks import (
+from discovery.plan.iam.repair_comments import (
     AS_AGENT,
     CUTS_OFF_CLIENTS,
     CUTS_OFF_MEMBERS,

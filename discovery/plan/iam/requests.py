@@ -8,13 +8,13 @@ from typing import Final, assert_never
 from discovery.model.repair_steps import (
     AttachGroup,
     Change,
+    Comment,
     Count,
     CreateGroup,
     CreateUser,
     ModifyGroup,
     ModifyUser,
     RaiseVersion,
-    Remark,
     RepairStep,
     RepairSteps,
     Wait,
@@ -104,7 +104,7 @@ def _modify_cache(name: str, **change: Value) -> Request:
 
 def _lines(step: RepairStep, region: str) -> Iterator[str]:
     match step:
-        case Remark(text):
+        case Comment(text):
             yield f"# {text}"
         case Wait(kind, name):
             operation, _, listed, ready = _STATUS[kind]

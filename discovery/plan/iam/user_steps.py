@@ -17,7 +17,7 @@ from discovery.model.repair_steps import (
 )
 from discovery.model.values import CacheUser
 from discovery.plan.iam.members import DEFAULT, allows_commands, is_on
-from discovery.plan.iam.remarks import AS_BEFORE, CHOICE
+from discovery.plan.iam.repair_comments import AS_BEFORE, CHOICE
 
 READING: Final = "on ~app:* -@all +@read"
 """Proposed for whoever is to log in: a beginning that a person narrows or widens. No proposal

@@ -17,12 +17,12 @@ from typing import Final
 from discovery.model.codes import FindingCode, Severity
 from discovery.model.repair_steps import (
     AttachGroup,
+    Comment,
     Count,
     CreateGroup,
     ModifyGroup,
     ModifyUser,
     RaiseVersion,
-    Remark,
     RepairStep,
     RepairSteps,
     Wait,
@@ -187,7 +187,7 @@ def _is_for_a_script(steps: RepairSteps) -> bool:
     A user in a state that nobody knows may stay so for good. Ids of other characters than AWS
     allows are left to a person.
     """
-    changes = [step for step in steps if not isinstance(step, Remark)]
+    changes = [step for step in steps if not isinstance(step, Comment)]
     if not changes or any(isinstance(step, Count) for step in changes):
         return False
     if all(isinstance(step, Wait) and step.kind is Waited.USER for step in changes):

@@ -13,13 +13,13 @@ from typing import Final, assert_never
 from discovery.model.repair_steps import (
     AttachGroup,
     Change,
+    Comment,
     Count,
     CreateGroup,
     CreateUser,
     ModifyGroup,
     ModifyUser,
     RaiseVersion,
-    Remark,
     RepairStep,
     RepairSteps,
     Wait,
@@ -55,7 +55,7 @@ def _call(step: RepairStep) -> Iterator[str]:
     match step:
         case Wait(kind, name):
             yield _join(_WAITS[kind], *_selector_words(kind, name))
-        case Remark() | Count():
+        case Comment() | Count():
             return
         case _:
             yield f"{_changing(step)} -- \\\n    {_request(step)}"

@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import Final, TextIO
 
 from discovery.config.aws import Account
-from discovery.model.repair_steps import Remark, RepairSteps
+from discovery.model.repair_steps import Comment, RepairSteps
 from discovery.model.values import AccountId
 from discovery.plan.iam.ways import CacheRepairs, Repair
 from discovery.reports.repairs.calls import comment_out, function
@@ -165,7 +165,7 @@ def _repair(repair: Repair, name: str) -> Iterator[str]:
     message = shortened(finding.message, MESSAGE_LIMIT)
     yield f"# {finding.code.value} ({finding.severity.value}): {message}"
     if repair.steps:
-        yield from _remarks(repair.steps)
+        yield from _comments(repair.steps)
         yield from function(name, repair.steps)
     else:
         if not repair.alternatives:
@@ -173,13 +173,13 @@ def _repair(repair: Repair, name: str) -> Iterator[str]:
         yield f"{name}() {{ left_to_a_person {finding.code.value}; }}"
     for steps in repair.alternatives:
         yield "# Instead:" if repair.steps else "# Left to a person:"
-        yield from _remarks(steps)
+        yield from _comments(steps)
         yield from comment_out(function(name, steps))
 
 
-def _remarks(steps: RepairSteps) -> Iterator[str]:
+def _comments(steps: RepairSteps) -> Iterator[str]:
     for step in steps:
-        if isinstance(step, Remark):
+        if isinstance(step, Comment):
             yield f"# - {step.text}"
 
 

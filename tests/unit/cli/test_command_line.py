@@ -53,7 +53,7 @@ def test_the_package_runs_as_a_module() -> None:
             "Missing argument 'SHELL'. Choose from: bash, zsh, fish. "
             "Try `cachemuster completion --help`.\n",
         ),
-        (["config"], "Name a command: check, schema. Try `cachemuster config --help`.\n"),
+        (["config"], "Name a command: check, import, schema. Try `cachemuster config --help`.\n"),
     ],
 )
 def test_what_is_missing_is_named_in_one_line(

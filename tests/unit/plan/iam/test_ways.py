@@ -9,12 +9,12 @@ import pytest
 from discovery.model.codes import FindingCode, Severity
 from discovery.model.repair_steps import (
     AttachGroup,
+    Comment,
     CreateGroup,
     CreateUser,
     ModifyGroup,
     ModifyUser,
     RaiseVersion,
-    Remark,
     RepairSteps,
     Wait,
     Waited,
@@ -46,7 +46,7 @@ def at_least(severity: Severity) -> Any:
 
 
 def changes(steps: RepairSteps) -> list[object]:
-    return [step for step in steps if not isinstance(step, Remark | Wait)]
+    return [step for step in steps if not isinstance(step, Comment | Wait)]
 
 
 WAYS = [
