@@ -110,7 +110,7 @@ STEPS: Final = (
         ("sweep",),
         _region_goes_dark,
         exit_code=Exit.INCOMPLETE,
-        shown=r"Needs|! +3 scopes|elasti|.*111122223333.*since|Waiting|\? held|rate-limits ·|"
+        shown=r"Needs|! +3 scopes|.*111122223333.*since|Waiting|\? held|rate-limits ·|"
         r"= 5 keep",
     ),
     Step(
