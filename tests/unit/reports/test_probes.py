@@ -116,7 +116,7 @@ def test_equal_troubles_are_explained_once() -> None:
     assert "carts · 111122223333/eu-west-1 · as app" in text
     assert text.index("carts") < text.index("good")
     named = report(login(), account_names={"111122223333": "shop"})
-    assert "orders · 111122223333/eu-west-1 (shop) · as app" in table(named)
+    assert "orders · shop 111122223333/eu-west-1 · as app" in table(named)
     assert probe_document(named)["probes"][0]["account_name"] == "shop"
     assert text.splitlines()[-1] == ("3 logins to 3 caches from host agent-1: 1 proved, 2 refused")
 
