@@ -20,12 +20,12 @@ from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.timed_store import Delays
 from discovery.sandbox.aws.world import World
-from tests.support.broken_worlds import disabled, group, old_valkey, outsider, without_group
+from tests.support.broken_worlds import disabled, group, outsider, without_group
 from tests.support.command_line import HUB, CommandLine, Run, bare_environment
 from tests.support.damaged_fleet import NumberedRegion, add_hostile, damage
 from tests.support.quick_aws_cli import quick_aws_cli
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SHOP, DATA = "222233334444", "333344445555"
 REGIONS = ("eu-central-1", "us-east-1")
@@ -140,11 +140,9 @@ def test_every_broken_world_is_repaired(quick: Fleet) -> None:
 
 
 @pytest.mark.skipif(shutil.which("aws") is None, reason="the AWS CLI is not on PATH")
-@pytest.mark.timeout(1200)
 def test_the_aws_cli_repairs_a_fleet(fleet: Fleet) -> None:
-    shop, shop_abroad, data, data_abroad = fleet.places()
+    shop, _, data, data_abroad = fleet.places()
     without_group(shop)
-    old_valkey(NumberedRegion(shop_abroad, 1))  # type: ignore[arg-type]
     disabled(data)
     add_hostile(data_abroad)
     outsider(fleet.region(REGIONS[0]))
@@ -155,12 +153,14 @@ def test_the_aws_cli_repairs_a_fleet(fleet: Fleet) -> None:
 def test_shellcheck_finds_nothing(fleet: Fleet) -> None:
     damage(fleet.places())
     done = subprocess.run(
-        ["shellcheck", "--shell=sh", str(fleet.script())],
+        # SC2016: what looks like an expansion in quotes is an id, and is to stay as it is.
+        ["shellcheck", "--shell=sh", "--exclude=SC2016", str(fleet.script())],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stdout == ""
+    assert done.returncode == 0, done.stderr
 
 
 def test_who_runs_it_needs_the_printed_policy_and_no_more(quick: Fleet) -> None:

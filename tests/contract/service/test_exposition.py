@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from discovery.model.codes import ProbeOutcome
 from discovery.service.metric_table import TABLE
 from discovery.service.metrics import Metrics
 from discovery.sweep.context import SweepKind
@@ -23,6 +24,8 @@ def busy() -> Metrics:
     metrics.set_waiting(2, since=NOW)
     metrics.set_next_due(NOW)
     metrics.set_identity_expiry(NOW)
+    metrics.count_notifications(1, "sent")
+    metrics.set_probes({ProbeOutcome.PROVED: 2}, NOW)
     return metrics
 
 
