@@ -117,7 +117,8 @@ def test_every_form_of_a_report_is_measured() -> None:
     forms = [
         line.rpartition(" s (")[0].rstrip(" .0123456789").strip() for line in shown if "CPU" in line
     ]
-    assert forms == ["table", "table -v", "json", "markdown", "html"] * 2
+    tables = ["table", "table --full", "table --summary"]
+    assert forms == [*tables, "json", "markdown", "html", "csv"] * 2
     assert all(line.endswith("MiB written") for line in shown if "CPU" in line)
 
 

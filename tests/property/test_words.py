@@ -20,7 +20,7 @@ from tests.property.test_plan import lived_in
 from tests.support.pure_cloud import World, any_results, rules
 
 ADVICE: Final = re.compile(
-    r"(add|allow|attach|change|check|configure|correct|enable|give|make|mend|raise|replace|"
+    r"(add|allow|attach|change|check|configure|correct|enable|give|make|fix|mend|raise|replace|"
     r"remove|see|set|switch|take|wait|write)\b|`cachemuster |it cannot become an IAM user, so ",
     re.IGNORECASE,
 )
