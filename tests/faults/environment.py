@@ -124,7 +124,13 @@ class Environment:
     def client(self) -> Teleport:
         """A client of the simulated Teleport, to which pauses are no time."""
         settings = TeleportSettings.model_validate(self.control_plane)
-        return Teleport(settings, clock=self.clock.agent, sleep=self.clock.sleep, environ={})
+        return Teleport(
+            settings,
+            clock=self.clock.agent,
+            sleep=self.clock.sleep,
+            monotonic=self.clock.monotonic,
+            environ={},
+        )
 
     @property
     def control_plane(self) -> Mapping[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -26,6 +27,10 @@ class SimClock:
         """What the agent's machine says."""
         return self.now + self.ahead
 
+    def monotonic(self) -> float:
+        """Seconds that have passed, whatever any clock was set to."""
+        return (self.now - EPOCH).total_seconds()
+
     def advance(self, span: timedelta) -> None:
         """Move both clocks."""
         self.now += span
@@ -47,3 +52,6 @@ class WallClock(SimClock):
 
     def agent(self) -> datetime:
         return datetime.now(UTC) + (self.now - EPOCH)
+
+    def monotonic(self) -> float:
+        return time.monotonic() + super().monotonic()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import structlog
@@ -46,9 +47,10 @@ class Teleport(TeleportReader):
         *,
         clock: Clock,
         sleep: Sleep = asyncio.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
-        super().__init__(settings, clock=clock, sleep=sleep, environ=environ)
+        super().__init__(settings, clock=clock, sleep=sleep, monotonic=monotonic, environ=environ)
         self._writing = asyncio.Semaphore(WRITES_AT_ONCE)
         self._checked_peer: Peer | None = None
         self._checks_left = 0

@@ -70,11 +70,13 @@ class TeleportReader:
         *,
         clock: Clock,
         sleep: Sleep = asyncio.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._connection = AuthConnection(settings, clock, sleep, environ)
         self._sleep = sleep
-        self._recent_writes = RecentWrites(time.monotonic)
+        self._monotonic = monotonic
+        self._recent_writes = RecentWrites(monotonic)
         self._dropped_fields = DroppedFields()
         self._served: tuple[float, tuple[Served, ...]] | None = None
 
@@ -148,7 +150,7 @@ class TeleportReader:
 
     async def read_served(self) -> tuple[Served, ...]:
         """Say what Database Services serve, as of some minutes ago. Raises: ControlPlaneError."""
-        now = time.monotonic()
+        now = self._monotonic()
         if self._served is None or now - self._served[0] >= SERVING_KEPT_S:
             self._served = now, await served_databases(self)
         return self._served[1]
