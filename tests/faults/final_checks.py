@@ -116,11 +116,14 @@ class Owner:
     """Whether an account is this shard's."""
     made: Set[Registered]
     """Registrations that are surely its own."""
+    lacks_most: bool = False
+    """Whether most of what it remembers is not ours any more, so that a person has to look."""
 
     @property
     def removes(self) -> bool:
         """Whether it ever removes anything, the old half of a rename included."""
-        return self.settings.policy == "sync" and self.settings.max_count > 0
+        settings = self.settings
+        return settings.policy == "sync" and settings.max_count > 0 and not self.lacks_most
 
     def has_to_remove(self, name: str, arn: str, world: World) -> bool:
         """Whether it is for this agent to remove what no agent wants."""
@@ -159,7 +162,8 @@ class ConvergenceCheck:
             left = [each.name for each in found if self._has_to_go(each.name, arn)]
             if arn not in targets and left:
                 yield f"left over: {left} for {arn}"
-            made = [each.name for each in found if each.name not in self.registered_by_people]
+            # Of an earlier state or another shard it is inherited, and a person has to adopt it.
+            made = [each.name for each in found if self._is_sure(each.name, arn)]
             # A rename that is half done goes on when its cache has a legal name again.
             waits = arn in targets and not targets[arn].is_legal
             if len(made) > 1 and self._removes and not waits:
@@ -175,6 +179,10 @@ class ConvergenceCheck:
     @property
     def _removes(self) -> bool:
         return self.owners[0].removes
+
+    def _is_sure(self, name: str, arn: str) -> bool:
+        by_agents = any((name, arn) in owner.made for owner in self.owners)
+        return by_agents and name not in self.registered_by_people
 
     def _has_to_go(self, name: str, arn: str) -> bool:
         return any(owner.has_to_remove(name, arn, self.world) for owner in self.owners)

@@ -150,6 +150,7 @@ class InvariantChecker:
         self.current = observation
         observation.began_at_call = self.calls
         observation.planned_at = self.clock.agent()
+        observation.planned_in_world = self.clock.world()
         observation.listed = frozenset(str(each.name) for each in found)
         known = rows(observation.state, "SELECT name, arn FROM registrations")
         observation.remembered = {str(name): str(arn) for name, arn in known}
@@ -280,7 +281,7 @@ class InvariantChecker:
 
     def _check_delete(self, observation: Observation, name: str, intent: Intent) -> None:
         observation.removals += 1
-        observation.lifetime.removed_at.append(self.clock.agent())
+        observation.lifetime.removed_at.append(self.clock.world())
         if not observation.lifetime.runs and intent.kind == "delete":
             self.violation("R3", f"{name} was removed by the first sweep of a state file")
         if intent.kind == "rename":
@@ -410,8 +411,8 @@ class InvariantChecker:
 
     def _check_budget(self, observation: Observation) -> None:
         settings = observation.settings
-        assert observation.planned_at is not None
-        oldest = observation.planned_at - settings.window
+        assert observation.planned_in_world is not None
+        oldest = observation.planned_in_world - settings.window
         before = observation.lifetime.removed_at[: -observation.removals]
         # What a person allowed for one sweep is what still pended, whatever went before it.
         done = 0 if observation.allowed else sum(1 for at in before if at > oldest)

@@ -69,7 +69,7 @@ class StateLifetime:
     runs: list[Observation] = field(default_factory=list)
     """Those that came to a plan and were recorded, in their order."""
     removed_at: list[datetime] = field(default_factory=list)
-    """By the agent's clock."""
+    """By the world's clock, which AWS tells with each answer."""
     made: set[Registered] = field(default_factory=set)
     """What it has made and every list since has shown: surely its own."""
     claims: set[Registered] = field(default_factory=set)
@@ -103,6 +103,7 @@ class Observation:
     """Since the scan, one before each thing that people did."""
     planned_at: datetime | None = None
     """By the agent's clock."""
+    planned_in_world: datetime | None = None
     began_at_call: int = 0
     """How many calls the control plane had had when the list was read."""
     listed: frozenset[str] = frozenset()

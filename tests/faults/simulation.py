@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -29,6 +29,7 @@ from tests.faults.fault_injector import METHODS, ChangeOnce, FaultInjector
 from tests.faults.faulty_control_plane import Break
 from tests.faults.final_checks import ConvergenceCheck, Owner, Rows, report_problems
 from tests.faults.invariants import InvariantChecker
+from tests.faults.observation import rows
 from tests.faults.process import AgentCommand, Process
 from tests.faults.registries import ClusterRegistry, FileRegistry, Registry, Resource
 from tests.faults.settings import (
@@ -456,8 +457,12 @@ class Simulation:
 
     def _convergence_check(self) -> ConvergenceCheck:
         names = frozenset(self.actors.registered_by_people | self.checker.unknowable)
-        agents = [Owner(each.settings, each.covers, each.lifetime.made) for each in self.agents]
-        return ConvergenceCheck(self.world, agents, self.registry.all(), names)
+        registry = self.registry.all()
+        agents = [
+            Owner(each.settings, each.covers, each.lifetime.made, _lacks_most(each.state, registry))
+            for each in self.agents
+        ]
+        return ConvergenceCheck(self.world, agents, registry, names)
 
     def _count(self) -> None:
         tally = self.tally
@@ -479,6 +484,17 @@ def _open_below(directory: Path) -> Iterator[str]:
                 yield target
 
 
+def _lacks_most(state: Path, registry: Mapping[str, Resource]) -> bool:
+    """Whether more than half of what a state file remembers is not registered as ours (R10)."""
+    known = rows(state, "SELECT name, arn FROM registrations") if state.exists() else []
+    kept = [
+        name
+        for name, arn in known
+        if (found := registry.get(str(name))) and owner_of(found.labels, found.spec) == arn
+    ]
+    return 2 * len(kept) < len(known)
+
+
 def _allowance_needed(reports: list[Report | None]) -> int | None:
     """What somebody who has looked at the refused removals allows; None when none were."""
     refused = [each.guard.removals for each in reports if each is not None and each.guard.refused]
@@ -486,9 +502,13 @@ def _allowance_needed(reports: list[Report | None]) -> int | None:
 
 
 def _is_settled(report: Report | None) -> bool:
-    """Whether nothing waits to be removed, which another agent may then register again."""
-    waits = report is not None and any(item.reason is Reason.WAITING for item in report.items)
-    return not waits and not (report is not None and report.guard.refused)
+    """Whether nothing waits to be removed, which another agent may then register again, and no name
+    became free, which the next sweep may take."""
+    if report is None:
+        return True
+    waits = any(item.reason is Reason.WAITING for item in report.items)
+    frees = any(item.removes and item.applied for item in report.items)
+    return not waits and not frees and not report.guard.refused
 
 
 def _comparable(report: Report) -> object:
