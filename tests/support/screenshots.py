@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TextIO
 
+from discovery.model.codes import Reason
 from discovery.reports.html.page import write_page
 from discovery.reports.html.status_page import write_status_page
 from discovery.reports.view import View
@@ -56,7 +57,13 @@ def _report(stream: TextIO) -> None:
         for number, item in enumerate(found.items)
     )
     named = dict(zip(map(str, accounts), _NAMES, strict=False))
-    report = replace(found, items=tuple(items), account_names=named)
+    refused = sum(item.reason is Reason.GUARD_COUNT for item in found.items)
+    message = (
+        f"{refused} removals within 60 min, but deregistration.max_count is 5; none of them was "
+        f"made. Look at them, then run a sweep with --allow-mass-removal {refused}"
+    )
+    guard = replace(found.guard, removals=refused, limit=5, message=message)
+    report = replace(found, items=tuple(items), account_names=named, guard=guard)
     write_page(report, stream, View(title="audit", findings=True))
 
 
