@@ -71,7 +71,8 @@ def command(
     Exit: 0 all proved, 1 could not, 3 some unreachable or unproved,
     5 some refused, 64 usage, 78 configuration, 130/143 interrupted.
     """
-    from discovery.cli.probing import ProbeChoice, run_probe_for_report
+    from discovery.cli.probing import ProbeChoice
+    from discovery.cli.reporting import run_for_report
     from discovery.reports.probes import probe_exit_code, probe_sentence, write_probe_document
     from discovery.reports.terminal.probes import write_probe_table
 
@@ -83,7 +84,7 @@ def command(
     choice = ProbeChoice(caches, user and user.lower(), timeout, only)
     path = configuration_path(shared)
     with open_destination(output) as destination:
-        report, terminated = run_probe_for_report(partial(choice.run, path), progress_interval)
+        report, terminated = run_for_report(partial(choice.run, path), progress_interval)
         code = probe_exit_code(report, terminated=terminated)
         if report.error is not None:
             stderr_line(report.error)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from discovery.cli.control_planes import open_reader, print_preflight
-from discovery.cli.interruption import Interruption, run_with_signals
-from discovery.cli.progress import OnProgress, progress
+from discovery.cli.interruption import Interruption
+from discovery.cli.progress import OnProgress
 from discovery.cli.setup import open_context
 from discovery.config.load import load_config
 from discovery.model.values import Complete, Scope
@@ -30,9 +30,6 @@ from state.store import load_state
 
 _NAMED: Final = 3
 """How many of the scopes that share a trouble are named."""
-
-Start = Callable[[Interruption, OnProgress | None], Awaitable[ProbeReport]]
-"""Starts to probe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +110,6 @@ async def add_probes(report: Report, context: SweepContext) -> Report:
         interrupted=report.interrupted or context.stop.is_set(),
         finished_at=context.clock(),
     )
-
-
-def run_probe_for_report(
-    start: Start, interval: timedelta | None = None
-) -> tuple[ProbeReport, bool]:
-    """Run while progress is shown and signals are handled; True when SIGTERM ended it."""
-    with progress(interval) as on_progress:
-
-        async def work(interruption: Interruption) -> tuple[ProbeReport, bool]:
-            return await start(interruption, on_progress), interruption.terminated
-
-        return run_with_signals(work)
 
 
 def _not_found(missing: tuple[str, ...], found: Report) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import TypeVar
 
 import structlog
 
@@ -20,18 +21,21 @@ from discovery.service.sweep_log import finished_fields
 
 log = structlog.get_logger()
 
-Start = Callable[[Interruption, OnProgress | None], Awaitable[Report]]
-"""Starts a sweep or an audit."""
+R = TypeVar("R")
+"""A report, of whatever kind."""
 
 
-def run_for_report(start: Start, interval: timedelta | None = None) -> tuple[Report, bool]:
-    """Run a sweep or audit while progress is shown and signals are handled.
+def run_for_report(
+    start: Callable[[Interruption, OnProgress | None], Awaitable[R]],
+    interval: timedelta | None = None,
+) -> tuple[R, bool]:
+    """Run a sweep, an audit or logins while progress is shown and signals are handled.
 
     `interval`: as for `progress`. Returns the report, and True when SIGTERM ended it.
     """
     with progress(interval) as on_progress:
 
-        async def work(interruption: Interruption) -> tuple[Report, bool]:
+        async def work(interruption: Interruption) -> tuple[R, bool]:
             return await start(interruption, on_progress), interruption.terminated
 
         return run_with_signals(work)
