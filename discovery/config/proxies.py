@@ -43,6 +43,18 @@ def _is_url(value: str) -> bool:
         return False
 
 
+def https_proxy(environ: Mapping[str, str], host: str, port: int) -> str | None:
+    """Return the URL of the proxy for a host that is spoken to with TLS, None to go straight.
+
+    As in Go, this machine is never asked through a proxy. `proxy_problem` says whether the URL can
+    be used.
+    """
+    text = next((environ[name] for name in HTTPS_PROXY if environ.get(name)), "")
+    if not text or is_loopback(host) or is_exempt(environ, host, port):
+        return None
+    return text if "://" in text else f"http://{text}"
+
+
 def is_exempt(environ: Mapping[str, str], host: str, port: int) -> bool:
     """Return whether `NO_PROXY` names the host: by name, domain, address or range, and port."""
     exceptions = environ.get("NO_PROXY") or environ.get("no_proxy") or ""

@@ -28,7 +28,7 @@ from tenacity import (
 from tenacity.wait import wait_random_exponential
 
 from discovery.config.notify import NotifyFormat, NotifySink, read_authorization, read_webhook
-from discovery.config.proxies import HTTPS_PROXY, is_exempt, is_loopback, proxy_problem
+from discovery.config.proxies import HTTPS_PROXY, https_proxy, proxy_problem
 from discovery.config.secrets import Secret, SecretError
 from discovery.model.descriptors import exhaustion
 from discovery.notify import cloudevents, slack
@@ -133,19 +133,17 @@ async def _post(
 def _proxy(url: str, environ: Environ) -> httpx.Proxy | None:
     """Choose the proxy for a URL, None to connect directly. Raises: NotSent."""
     place = urlsplit(url)
-    host = place.hostname or ""
-    text = next((environ[name] for name in HTTPS_PROXY if environ.get(name)), "")
-    if place.scheme != "https" or not text or is_loopback(host):
+    if place.scheme != "https":
         return None
-    if is_exempt(environ, host, place.port or 443):
+    proxy = https_proxy(environ, place.hostname or "", place.port or 443)
+    if proxy is None:
         return None
     problem = proxy_problem(environ, HTTPS_PROXY)
     if problem is not None:
         raise NotSent(problem)
-    written = text if "://" in text else f"http://{text}"
-    if urlsplit(written).scheme not in ("http", "https"):
+    if urlsplit(proxy).scheme not in ("http", "https"):
         raise NotSent("HTTPS_PROXY is neither http:// nor https://")
-    return httpx.Proxy(written)
+    return httpx.Proxy(proxy)
 
 
 def _check(answer: httpx.Response) -> None:

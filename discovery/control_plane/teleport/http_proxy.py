@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from aiohappyeyeballs import start_connection
 
-from discovery.config.proxies import HTTPS_PROXY, is_exempt, is_loopback, proxy_problem
+from discovery.config.proxies import HTTPS_PROXY, https_proxy, proxy_problem
 from discovery.control_plane.base import Unavailable
 from discovery.control_plane.teleport.errors import NoRoute
 
@@ -39,13 +39,13 @@ def forward_proxy(environ: Mapping[str, str], host: str, port: int) -> ForwardPr
 
     Raises: NoRoute, for a proxy that cannot be used.
     """
-    text = environ.get("HTTPS_PROXY") or environ.get("https_proxy") or ""
-    if not text or is_loopback(host) or is_exempt(environ, host, port):
-        return None  # as in Go, this machine is never asked through a proxy
+    text = https_proxy(environ, host, port)
+    if text is None:
+        return None
     problem = proxy_problem(environ, HTTPS_PROXY)
     if problem is not None:
         raise NoRoute(f"{problem}. To go straight to {host}, name it in NO_PROXY")
-    url = urlsplit(text if "://" in text else f"http://{text}")
+    url = urlsplit(text)
     if url.scheme != "http" or not url.hostname:
         raise NoRoute(
             "HTTPS_PROXY must be http://host:port; a proxy that itself is spoken to with TLS or "
