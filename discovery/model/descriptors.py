@@ -25,7 +25,7 @@ def exhaustion(error: BaseException) -> str:
     Not every error says so: SQLite knows "cannot open" only, and a name that cannot be looked up
     for want of a socket looks like one that does not exist. So it is tried, too.
     """
-    says_so = any(isinstance(each, OSError) and each.errno in _OUT for each in _chain(error))
+    says_so = any(isinstance(each, OSError) and each.errno in _OUT for each in causes(error))
     if not says_so and _has_spare(_AT_ONCE):
         return ""
     return (
@@ -49,8 +49,8 @@ def _has_spare(count: int) -> bool:
     return True
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what caused it, the SDK's own way of wrapping included."""
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield the error and what caused it, the SDK's own way of wrapping included."""
     seen: list[BaseException] = []
     while error is not None and error not in seen:
         seen.append(error)

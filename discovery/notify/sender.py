@@ -10,7 +10,7 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -30,7 +30,7 @@ from tenacity.wait import wait_random_exponential
 from discovery.config.notify import NotifyFormat, NotifySink, read_authorization, read_webhook
 from discovery.config.proxies import HTTPS_PROXY, https_proxy, proxy_problem
 from discovery.config.secrets import Secret, SecretError
-from discovery.model.descriptors import exhaustion
+from discovery.model.descriptors import causes, exhaustion
 from discovery.notify import cloudevents, slack
 from discovery.notify.messages import Message
 
@@ -183,7 +183,7 @@ def _not_sent(error: Exception, limit_s: float) -> NotSent:
     """Word an exception without repeating its message, which may hold the host or the URL."""
     if isinstance(error, (TimeoutError, httpx.TimeoutException)):
         return NotSent(f"no answer within {limit_s:g} s", is_retryable=True)
-    for each in _chain(error):
+    for each in causes(error):
         if isinstance(each, ssl.SSLCertVerificationError):
             is_other = each.verify_code in _OTHER_HOST
             why = "it is for another host" if is_other else each.verify_message
@@ -201,9 +201,3 @@ def _not_sent(error: Exception, limit_s: float) -> NotSent:
     if isinstance(error, httpx.TransportError):
         return NotSent("the connection ended before an answer", is_retryable=True)
     return NotSent(f"it cannot be asked ({type(error).__name__})")
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

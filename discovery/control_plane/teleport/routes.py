@@ -15,7 +15,7 @@ from discovery.config.fields import HostPort
 from discovery.control_plane.base import Unavailable
 from discovery.control_plane.teleport.errors import SERVER_NAME
 from discovery.control_plane.teleport.http_proxy import ForwardProxy
-from discovery.model.descriptors import exhaustion
+from discovery.model.descriptors import causes, exhaustion
 
 ALPN_H2: Final = "h2"
 FIND_DEADLINE_S: Final = 15.0
@@ -95,7 +95,7 @@ async def _find(address: HostPort, proxy: ForwardProxy | None) -> ProxyInfo:
 
 
 def _error_of(error: httpx.TransportError, address: HostPort) -> Exception:
-    tls = _tls_error(error)
+    tls = next((each for each in causes(error) if isinstance(each, ssl.SSLError)), None)
     if isinstance(tls, ssl.SSLCertVerificationError):
         return NoProxyService(
             f"its web certificate is not trusted here ({tls.verify_message}); SSL_CERT_FILE names "
@@ -105,14 +105,6 @@ def _error_of(error: httpx.TransportError, address: HostPort) -> Exception:
         return NoProxyService("it does not speak HTTPS")
     why = exhaustion(error) or error or type(error).__name__
     return Unavailable(f"{address} cannot be reached ({why})")
-
-
-def _tls_error(error: BaseException | None) -> ssl.SSLError | None:
-    while error is not None:
-        if isinstance(error, ssl.SSLError):
-            return error
-        error = error.__cause__ or error.__context__
-    return None
 
 
 async def _body(response: httpx.Response) -> bytes:
