@@ -90,6 +90,13 @@ async def _serve_until_stopped(
 class HtmlWriter:
     """Makes the page of the service; Jinja is loaded when there is one."""
 
+    @property
+    def policy(self) -> str:
+        """The policy of its pages."""
+        from discovery.reports.html.markup import security_policy
+
+        return security_policy()
+
     def write_report(self, report: Report, stream: TextIO) -> None:
         """Write the page of a report."""
         from discovery.reports.formats import RENDERERS

@@ -8,9 +8,7 @@ The state of the service is put in at each request.
 from __future__ import annotations
 
 import asyncio
-import base64
 import gzip
-import hashlib
 import hmac
 import io
 import json
@@ -39,18 +37,23 @@ _HOST: Final = re.compile(
     r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9_.-]+))(?::[0-9]{1,5})?"
 )
 _BEARER: Final = re.compile(r"Bearer +([A-Za-z0-9._~+/-]+=*)", re.ASCII | re.IGNORECASE)
-_ELEMENTS: Final = re.compile(r"<(style|script)>(.*?)</\1>", re.DOTALL)
 _BODY: Final = "<body>\n"
 _CLOSED: Final = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_POLICY: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_POLICY: Final = "default-src 'none'; base-uri 'none'; form-action 'none'"
+"""Of what is no page: nothing runs."""
 
 
 class PageWriter(Protocol):
     """Makes the markup; the service renders none itself."""
+
+    @property
+    def policy(self) -> str:
+        """The policy under which nothing runs or styles but what its pages have in them."""
+        ...
 
     def write_report(self, report: Report, stream: TextIO) -> None:
         """Write the page of a report."""
@@ -72,7 +75,6 @@ class _Rendered:
     head: bytes
     """The page up to the state of the service."""
     tail: bytes
-    policy: str
     document: bytes
     """The JSON document, compressed by gzip."""
 
@@ -148,10 +150,10 @@ class ReportPage:
         del request
         state, shown = self.state(), self._rendered
         if shown is None:
-            text = self.writer.waiting_page(state)
-            return _closed(page(503, text.encode(), "text/html; charset=utf-8"), _policy_of(text))
+            text = self.writer.waiting_page(state).encode()
+            return _closed(page(503, text, "text/html; charset=utf-8"), self.writer.policy)
         body = b"".join((shown.head, self.writer.banner(state).encode(), shown.tail))
-        return _closed(page(200, body, "text/html; charset=utf-8"), shown.policy)
+        return _closed(page(200, body, "text/html; charset=utf-8"), self.writer.policy)
 
     def _document(self, request: web.BaseRequest) -> web.Response:
         if self._rendered is None:
@@ -204,31 +206,19 @@ def _render(report: Report, writer: PageWriter, is_stopping: Callable[[], bool])
     """Make everything that is sent of a report. Raises: _Stopped."""
     html = _Page(is_stopping)
     writer.write_report(report, html)
-    text = html.getvalue()
-    head, body, tail = text.partition(_BODY)
+    head, body, tail = html.getvalue().partition(_BODY)
     packed = io.BytesIO()
     with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=3, mtime=0) as stream:
         for piece in document_text(report):
             if is_stopping():
                 raise _Stopped
             stream.write(piece.encode("ascii"))
-    return _Rendered(
-        (head + body).encode("ascii"), tail.encode("ascii"), _policy_of(text), packed.getvalue()
-    )
-
-
-def _policy_of(html: str) -> str:
-    """Word a policy under which nothing runs or styles but what this page itself has in it."""
-    hashes: dict[str, list[str]] = {"style": [], "script": []}
-    for element, content in _ELEMENTS.findall(html):
-        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
-        hashes[element].append(f"'sha256-{digest}'")
-    allowed = [f"{name}-src {' '.join(found)}" for name, found in hashes.items() if found]
-    return "; ".join((_POLICY, *allowed))
+    return _Rendered((head + body).encode("ascii"), tail.encode("ascii"), packed.getvalue())
 
 
 def _closed(answer: web.Response, policy: str) -> web.Response:
     """Add the headers that keep a page out of frames and other sites."""
+    policy += "; frame-ancestors 'none'"
     answer.headers.update({**_CLOSED, "Content-Security-Policy": policy})
     return answer
 
