@@ -55,7 +55,7 @@ def import_file(file: FilePath, *, own_account: str | None) -> str:
     if problems := _problems(section, found):
         raise CannotImport(problems, name)
     configuration = _configuration(found, section, path)
-    text = _text(configuration, found.remarks, name)
+    text = _text(configuration, found.comments, name)
     try:
         parse_config(text, file=f"the configuration made from {name}", base=FilePath())
     except ConfigError as error:
@@ -85,8 +85,8 @@ def _problems(section: Mapping[str, Any], found: Translation) -> list[Problem]:
         return [Problem(_NO_MATCHERS)]
     problems = found.problems
     if not found.matchers and not problems:
-        remarks = [f"no matcher for {TYPE} can be carried over", *found.remarks]
-        problems = [Problem(remark) for remark in remarks]
+        comments = [f"no matcher for {TYPE} can be carried over", *found.comments]
+        problems = [Problem(comment) for comment in comments]
     if found.scans_own_account and not found.own_account and found.lists_accounts:
         problems = [*problems, Problem(_WHICH_ACCOUNT)]
     return problems
@@ -95,7 +95,7 @@ def _problems(section: Mapping[str, Any], found: Translation) -> list[Problem]:
 def _configuration(found: Translation, section: Mapping[str, Any], path: Path) -> dict[str, Any]:
     group = section.get("discovery_group")
     if not isinstance(group, str):
-        found.remark(path, " has no discovery_group: choose a name for `group`")
+        found.comment(path, " has no discovery_group: choose a name for `group`")
     accounts = [*found.accounts.values(), *found.organizations]
     interval = _interval(found, section, path)
     return {
@@ -117,7 +117,7 @@ def _address(found: Translation) -> str:
     for key in ("proxy_server", "auth_server", "auth_servers"):
         for _, text in texts_in(teleport.get(key)):
             return text
-    found.remarks.append("the file does not name the cluster: set control_plane.address")
+    found.comments.append("the file does not name the cluster: set control_plane.address")
     return _ADDRESS
 
 
@@ -127,7 +127,7 @@ def _interval(found: Translation, section: Mapping[str, Any], path: Path) -> tim
     interval = _go_duration(str(section["poll_interval"]))
     if interval is not None and _INTERVALS[0] <= interval <= _INTERVALS[1]:
         return interval
-    found.remark((*path, "poll_interval"), " is not carried over: service.interval is 10s to 7d")
+    found.comment((*path, "poll_interval"), " is not carried over: service.interval is 10s to 7d")
     return None
 
 
@@ -152,11 +152,11 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _represent_text)
 
 
-def _text(configuration: Mapping[str, Any], remarks: list[str], name: str) -> str:
+def _text(configuration: Mapping[str, Any], comments: list[str], name: str) -> str:
     lines = [f"Made from {name} by `cachemuster config import`."]
-    if remarks:
-        lines += ["To be looked at:", *(f"- {remark}" for remark in remarks)]
-    comments = "".join(f"# {on_one_line(line)}\n" for line in lines)
-    return comments + yaml.dump(
+    if comments:
+        lines += ["To be looked at:", *(f"- {comment}" for comment in comments)]
+    header = "".join(f"# {on_one_line(line)}\n" for line in lines)
+    return header + yaml.dump(
         configuration, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100
     )

@@ -22,7 +22,7 @@ _READ: Final = {
     *("types", "regions", "tags", "integration", "organization"),
     *("assume_role", "assume_role_arn", "assume_role_name", "external_id"),
 }
-"""Keys of a matcher that are carried over; of any other a remark says that it is not."""
+"""Keys of a matcher that are carried over; of any other a comment says that it is not."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class Translation:
     """References by the external id that each stands for."""
     scans_own_account: bool = False
     """True when a matcher uses the credentials of the service itself."""
-    remarks: list[str] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
     @property
@@ -47,9 +47,9 @@ class Translation:
         """Whether accounts are named, so that those which are not are left out."""
         return bool(self.accounts or self.organizations)
 
-    def remark(self, path: Path, message: str) -> None:
+    def comment(self, path: Path, message: str) -> None:
         """Add what a person has to look at."""
-        self.remarks.append(f"{dotted(path)}{message}")
+        self.comments.append(f"{dotted(path)}{message}")
 
     def reference(self, external_id: Any, path: Path) -> str | None:
         """Return the reference that stands for this external id; the same for the same id."""
@@ -60,24 +60,24 @@ class Translation:
             str(external_id), f"env:{_EXTERNAL_ID}" + (f"_{number}" if number > 1 else "")
         )
         variable = known.removeprefix("env:")
-        self.remark(path, f": put the external id into the environment variable {variable}")
+        self.comment(path, f": put the external id into the environment variable {variable}")
         return known
 
 
 def add_matcher(found: Translation, entry: Mapping[str, Any], path: Path) -> None:
-    """Add what one entry of `aws` asks for, or remarks on why it cannot be carried over."""
+    """Add what one entry of `aws` asks for, or a comment on why it cannot be carried over."""
     types = [text for _, text in texts_in(entry.get("types"))]
     others = ", ".join(kind for kind in types if kind != TYPE)
     if others:
-        found.remark(path, f": {others} stays with Teleport's Discovery Service")
+        found.comment(path, f": {others} stays with Teleport's Discovery Service")
     if TYPE not in types:
         return
     if entry.get("integration"):
         why = "it uses the credentials of an AWS OIDC integration; give the account a role instead"
-        found.remark(path, f" is left out: {why}")
+        found.comment(path, f" is left out: {why}")
         return
     for key in sorted(entry.keys() - _READ):
-        found.remark((*path, key), " is not carried over")
+        found.comment((*path, key), " is not carried over")
     tags = _tags(found, entry.get("tags"), (*path, "tags"))
     place = None if tags is None else _place(found, entry, path)
     if place is None:
@@ -85,7 +85,7 @@ def add_matcher(found: Translation, entry: Mapping[str, Any], path: Path) -> Non
     regions = [text for _, text in texts_in(entry.get("regions"))]
     if "*" in regions:
         why = '"*" finds no cache in Teleport; here it is every enabled region'
-        found.remark((*path, "regions"), f": {why}")
+        found.comment((*path, "regions"), f": {why}")
     found.regions.update(dict.fromkeys(regions))
     matcher = {
         "name": f"teleport-{len(found.matchers) + 1}",
@@ -102,7 +102,7 @@ def _tags(found: Translation, section: Any, path: Path) -> dict[str, list[str]] 
     tags = mapping_in(section)
     if [_characters(found, tags.get("*"), (*path, "*"))] == [["*"]]:
         for key in tags.keys() - {"*"}:
-            found.remark((*path, key), ' is left out: beside "*": "*" it has no effect')
+            found.comment((*path, key), ' is left out: beside "*": "*" it has no effect')
         return {}
     usable: dict[str, list[str]] = {}
     for key, value in tags.items():
@@ -110,9 +110,9 @@ def _tags(found: Translation, section: Any, path: Path) -> dict[str, list[str]] 
         usable[key] = [text for text in every if _is_pattern(text)]
         for text in every:
             if text not in usable[key]:
-                found.remark((*path, key), f": {quoted(text)} is no valid expression")
+                found.comment((*path, key), f": {quoted(text)} is no valid expression")
         if not usable[key]:
-            found.remark(path[:-1], f" is left out: {dotted((*path, key))} can match no cache")
+            found.comment(path[:-1], f" is left out: {dotted((*path, key))} can match no cache")
             return None
     return usable
 
@@ -159,7 +159,7 @@ def _place(found: Translation, entry: Mapping[str, Any], path: Path) -> _Place |
     account = {"id": account_id, "role_arn": arn, **external_id}
     if found.accounts.setdefault(account_id, account) != account:
         why = f"{arn} only connects; account {account_id} is scanned with the role of another entry"
-        found.remark(path, f": {why}")
+        found.comment(path, f": {why}")
     return _Place([account_id], {"assume_role_arn": arn, **external_id})
 
 
@@ -192,6 +192,6 @@ def _organization(
     if {"organization": section} not in found.organizations:
         found.organizations.append({"organization": section})
     why = "Teleport finds caches in no organization; here they are found, and in every account"
-    found.remark((*path, "organization"), f": {why}")
+    found.comment((*path, "organization"), f": {why}")
     arn = f"arn:{{partition}}:iam::{{account_id}}:role/{role_name}"
     return _Place(["*"], {"assume_role_arn": arn, **external_id})

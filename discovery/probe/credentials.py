@@ -27,7 +27,7 @@ class Credentials:
 
     who: str
     """For a person: a role's ARN, or whose they are."""
-    are_teleports: bool
+    as_teleport: bool
     sign: Callable[[str], str] | None = field(default=None, repr=False)
     """Makes the token of a user; None: there are no credentials."""
     problem: str = ""
@@ -49,11 +49,11 @@ async def credentials_for(target: Target, cloud: Cloud) -> Credentials:
         sign = await _signing(target, await cloud.accounts.assume(entry))
     except AwsCallFailed as error:
         problem = f"the connect role could not be assumed from here: {error}"
-        return Credentials(who=role, are_teleports=True, problem=_short(problem))
+        return Credentials(who=role, as_teleport=True, problem=_short(problem))
     except ValueError:  # of pydantic: filled in, it is no role's ARN
         problem = f"{role} is not the ARN of a role"
-        return Credentials(who=role, are_teleports=True, problem=_short(problem))
-    return Credentials(who=role, are_teleports=True, sign=sign)
+        return Credentials(who=role, as_teleport=True, problem=_short(problem))
+    return Credentials(who=role, as_teleport=True, sign=sign)
 
 
 async def _of_account(target: Target, cloud: Cloud) -> Credentials:
@@ -62,8 +62,8 @@ async def _of_account(target: Target, cloud: Cloud) -> Credentials:
         account = await cloud.accounts.authenticate(target.cache.account_id)
         sign = await _signing(target, account.credentials)
     except AwsCallFailed as error:
-        return Credentials(who=who, are_teleports=False, problem=_short(str(error)))
-    return Credentials(who=who, are_teleports=False, sign=sign)
+        return Credentials(who=who, as_teleport=False, problem=_short(str(error)))
+    return Credentials(who=who, as_teleport=False, sign=sign)
 
 
 async def _signing(target: Target, source: CredentialSource) -> Callable[[str], str]:

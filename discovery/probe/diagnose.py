@@ -41,7 +41,7 @@ class LoginContext:
     """None: nobody judged who can log in."""
     signer: str
     """Whose credentials signed: a role's ARN, or words."""
-    are_teleports: bool
+    as_teleport: bool
     """True when Teleport would sign with the same."""
     clock_skew: timedelta | None = None
     """How far this host's clock is from AWS's; None: not known."""
@@ -212,7 +212,7 @@ def _refusal(failure: Failure, context: LoginContext) -> Diagnosis:
     """AWS says WRONGPASS whatever the cause, so the likely ones are named in their order."""
     says = "WRONGPASS" if failure.kind is _K.WRONG_PASSWORD else "NOAUTH"
     causes = "; ".join(f"({i}) {each}" for i, each in enumerate(refusal_causes(context), start=1))
-    if not context.are_teleports:
+    if not context.as_teleport:
         cause = f"{says} with {context.signer}, which Teleport does not use; causes: {causes}"
         remedy = (
             "to prove what Teleport can do, set `connect` of the matcher to the role that it "

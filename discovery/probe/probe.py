@@ -93,12 +93,12 @@ class Prober:
         took_s: float,
     ) -> ProbedLogin:
         signer = credentials.who if credentials is not None else ""
-        are_teleports = credentials is not None and credentials.are_teleports
+        as_teleport = credentials is not None and credentials.as_teleport
         context = LoginContext(
             user=user,
             judgement=target.judgement,
             signer=signer,
-            are_teleports=are_teleports,
+            as_teleport=as_teleport,
             clock_skew=self.clock_skew,
         )
         diagnosis = diagnose(failure, context)
@@ -108,7 +108,7 @@ class Prober:
             endpoint=target.endpoint,
             user=user,
             signer=signer,
-            is_teleports=are_teleports,
+            as_teleport=as_teleport,
             outcome=diagnosis.outcome,
             step=ProbeStep.PING if failure is None else failure.step,
             at=self.cloud.clock(),

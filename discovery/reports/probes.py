@@ -37,7 +37,7 @@ class ProbedLogin:
     """None: it ended before a user was named."""
     signer: str
     """Whose credentials signed the token."""
-    is_teleports: bool
+    as_teleport: bool
     """True when Teleport would sign with the same."""
     outcome: ProbeOutcome
     step: ProbeStep
@@ -138,7 +138,7 @@ def _entry(login: ProbedLogin, report: ProbeReport) -> dict[str, Any]:
         "endpoint": login.endpoint and login.endpoint.uri,
         "user": login.user,
         "signer": login.signer,
-        "as_teleport": login.is_teleports,
+        "as_teleport": login.as_teleport,
         "outcome": login.outcome.value,
         "step": login.step.value,
         "at": timestamp(login.at),

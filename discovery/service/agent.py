@@ -28,7 +28,7 @@ from discovery.service.listener import listen
 from discovery.service.live_state import LiveState
 from discovery.service.metrics import Metrics
 from discovery.service.notifications import Notifications
-from discovery.service.probing import LoginRounds
+from discovery.service.probing import ProbeRunner
 from discovery.service.report_page import ReportPage
 from discovery.service.rescans import Rescans
 from discovery.service.runner import SweepRunner
@@ -77,7 +77,7 @@ class Agent:
     schedule: Schedule = field(default_factory=Schedule)
     supervisor: Supervisor = field(init=False)
     rescans: Rescans = field(init=False)
-    logins: LoginRounds = field(init=False)
+    logins: ProbeRunner = field(init=False)
     _listener: asyncio.Task[Any] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -86,7 +86,7 @@ class Agent:
         self.rescans = Rescans(
             self.supervisor, self.schedule, self.metrics, current.context.clock, timedelta(0)
         )
-        self.logins = LoginRounds(self.runner, self.metrics)
+        self.logins = ProbeRunner(self.runner, self.metrics)
         self.live_state.rescans = self.rescans
         self.runner.notifications = Notifications(self.sinks)
         self.runner.on_activity = self.health.heartbeat.beat

@@ -23,7 +23,7 @@ class Notifications:
     """Work out what people are to be told of a run, and hand it to the sinks."""
 
     sinks: Sinks
-    _told: Conditions | None = field(default=None, init=False)
+    _notified: Conditions | None = field(default=None, init=False)
     """The conditions that people were told of; None: as state has them."""
 
     async def after_run(self, report: Report, group: str, store: Store, *, whole: bool) -> None:
@@ -44,15 +44,15 @@ class Notifications:
     def _take_in(
         self, report: Report, group: str, store: Store, *, whole: bool
     ) -> tuple[Message, ...]:
-        before = self._told if self._told is not None else _told_of(store)
+        before = self._notified if self._notified is not None else _load_notified(store)
         after = next_conditions(before, report, self.sinks.kinds, whole=whole)
-        self._told = after
+        self._notified = after
         if after != before:
             _remember(after, store)
         return make_messages(report, before, after, group)
 
 
-def _told_of(store: Store) -> Conditions:
+def _load_notified(store: Store) -> Conditions:
     known = {kind.value: kind for kind in NotifyKind}
     found = store.load_notified()
     return {known[kind]: keys for kind, keys in found.items() if kind in known}

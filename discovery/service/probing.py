@@ -35,8 +35,8 @@ from state.store import Store
 log = structlog.get_logger()
 
 
-class LoginRounds:
-    """The rounds of logins of one service."""
+class ProbeRunner:
+    """Runs of `probe` in one service, at an interval of their own."""
 
     def __init__(
         self, runner: SweepRunner, metrics: Metrics, now_s: Callable[[], float] = time.monotonic

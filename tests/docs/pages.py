@@ -21,7 +21,7 @@ def shell_lines(text: str) -> Iterator[str]:
         yield from (line for line in block.splitlines() if line.strip())
 
 
-def told_files(text: str) -> set[str]:
+def named_files(text: str) -> set[str]:
     """The files named in the first column of the page's first table."""
     rows = re.findall(r"^\| (`[^|]*`) \|", text[: text.index("\n## ")], re.MULTILINE)
     return {name for row in rows for name in re.findall(r"`([^`]+)`", row)}

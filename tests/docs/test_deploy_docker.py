@@ -26,7 +26,7 @@ from packaging.specifiers import SpecifierSet
 
 from discovery.cli.settings import VARIABLE
 from discovery.config.service import Service
-from tests.docs.pages import DEPLOY, ROOT, parse, shell_lines, told_files
+from tests.docs.pages import DEPLOY, ROOT, named_files, parse, shell_lines
 
 HERE = DEPLOY / "docker"
 README = (HERE / "README.md").read_text("utf-8")
@@ -269,4 +269,4 @@ def test_every_container_of_the_page_is_shut_and_runs_a_command() -> None:
 
 
 def test_the_page_tells_of_every_file() -> None:
-    assert told_files(README) == {file.name for file in HERE.iterdir()} - {"README.md"}
+    assert named_files(README) == {file.name for file in HERE.iterdir()} - {"README.md"}

@@ -13,7 +13,7 @@ from discovery.config.partitions import partition_problems
 from discovery.config.problems import ConfigError
 from discovery.policies.kinds import KINDS, PolicyRequest
 from discovery.policies.usage import AwsUsage, Hub, NotApplicable
-from tests.docs.pages import DEPLOY, told_files
+from tests.docs.pages import DEPLOY, named_files
 
 HERE = DEPLOY / "examples"
 README = (HERE / "README.md").read_text("utf-8")
@@ -75,7 +75,7 @@ def test_documents_of_an_example_stay_in_its_partition(file: Path) -> None:
 
 
 def test_the_page_tells_of_every_example() -> None:
-    assert told_files(README) == {file.name for file in FILES}
+    assert named_files(README) == {file.name for file in FILES}
 
 
 def test_the_example_on_the_page_is_valid(tmp_path: Path) -> None:

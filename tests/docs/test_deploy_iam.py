@@ -18,7 +18,7 @@ import yaml
 from discovery.config.load import load_config
 from discovery.policies.kinds import KINDS, PolicyRequest
 from discovery.policies.usage import AwsUsage, Hub
-from tests.docs.pages import DEPLOY, invocations, parse, shell_lines, told_files
+from tests.docs.pages import DEPLOY, invocations, named_files, parse, shell_lines
 from tests.unit.policies.test_documents import cfn_lint
 
 HERE = DEPLOY / "iam"
@@ -159,7 +159,7 @@ def test_stacks_are_given_the_parameters_they_ask_for() -> None:
 
 
 def test_the_page_tells_of_every_file_and_its_commands_exist() -> None:
-    assert {name for name in told_files(README) if "." in name} == {
+    assert {name for name in named_files(README) if "." in name} == {
         file.name for file in HERE.iterdir()
     } - {"README.md"}
     for line in shell_lines(README):

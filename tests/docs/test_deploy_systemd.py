@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from discovery.reports.exit import Exit
-from tests.docs.pages import DEPLOY, invocations, parse, shell_lines, told_files
+from tests.docs.pages import DEPLOY, invocations, named_files, parse, shell_lines
 
 HERE = DEPLOY / "systemd"
 README = (HERE / "README.md").read_text("utf-8")
@@ -177,7 +177,7 @@ def test_a_credential_is_where_the_configuration_is_told_to_look() -> None:
 
 def test_the_page_tells_of_every_file_and_installs_it() -> None:
     files = {file.name for file in HERE.iterdir()} - {"README.md"}
-    assert told_files(README.replace("`/etc/systemd/system/`", "")) == files
+    assert named_files(README.replace("`/etc/systemd/system/`", "")) == files
     for file in files:
         assert any(f"deploy/systemd/{file}" in line for line in shell_lines(README)), file
 

@@ -82,7 +82,7 @@ def service(scenario: Scenario, hook: Receiver, **more: str) -> Iterator[Service
 
 
 @pytest.fixture
-def told(scenario: Scenario) -> Scenario:
+def notifying(scenario: Scenario) -> Scenario:
     sink = {"webhook": "env:HOOK", "authorization": "env:AUTH"}
     scenario.configure(aws={"regions": [FRANKFURT, VIRGINIA]}, service={**QUIET, "notify": [sink]})
     scenario.cache("orders")
@@ -90,84 +90,86 @@ def told(scenario: Scenario) -> Scenario:
 
 
 def test_beginnings_and_ends_are_told_once_also_across_restarts(
-    told: Scenario, hook: Receiver
+    notifying: Scenario, hook: Receiver
 ) -> None:
-    told.fault(Effect.DENIED, region=VIRGINIA, **LISTING)
-    with service(told, hook):
+    notifying.fault(Effect.DENIED, region=VIRGINIA, **LISTING)
+    with service(notifying, hook):
         pass
     assert hook.kinds == ["registered", "scope_failing", "not_ready"]
     assert hook.data("scope_failing")["first"][0]["reason"] == "DENIED"
     assert hook.data("registered")["first"][0]["cache"] == "orders"
     hook.events.clear()
-    with service(told, hook):
+    with service(notifying, hook):
         pass
     assert hook.kinds == []
-    told.healed()
-    told.sweep()  # it finds the end, and is not the one who tells
+    notifying.healed()
+    notifying.sweep()  # it finds the end, and is not the one who tells
     assert hook.kinds == []
-    with service(told, hook):
+    with service(notifying, hook):
         pass
     assert hook.kinds == ["scope_back"]
     assert hook.data("scope_back")["first"][0]["name"].endswith(VIRGINIA)
 
 
 def test_a_webhook_that_fails_delays_no_sweep_and_is_counted(
-    told: Scenario, hook: Receiver
+    notifying: Scenario, hook: Receiver
 ) -> None:
     hook.status = 404
-    with service(told, hook) as process:
+    with service(notifying, hook) as process:
         failed = process.until("notify.failed", 2)
         assert {each["webhook"] for each in failed} == {"env:HOOK"}
-        assert len(told.registry) == 1
+        assert len(notifying.registry) == 1
         metrics = process.get("/metrics")[1]
         assert 'notifications_total{outcome="failed",sink="1"} 2.0' in metrics
 
 
-def test_the_page_and_status_show_the_service(told: Scenario, hook: Receiver) -> None:
-    with service(told, hook) as process:
+def test_the_page_and_status_show_the_service(notifying: Scenario, hook: Receiver) -> None:
+    with service(notifying, hook) as process:
         until(lambda: process.get("/")[0] == 200)
         assert "orders" in process.get("/")[1]
         report = json.loads(process.get("/report.json")[1])
         assert [item["cache"] for item in report["items"]] == ["orders"]
         due = until(lambda: json.loads(process.get("/service.json")[1])["next_sweep_at"])
-        shown = told.run("status", "--format", "json").document["service"]
+        shown = notifying.run("status", "--format", "json").document["service"]
         assert shown["running"] is True
         assert shown["pid"] == process.process.pid
         assert shown["next_sweep_at"] == due
-        assert "A service has run since" in told.run("status").out
+        assert "A service has run since" in notifying.run("status").out
 
 
-def test_a_service_that_was_killed_is_not_shown_as_running(told: Scenario, hook: Receiver) -> None:
+def test_a_service_that_was_killed_is_not_shown_as_running(
+    notifying: Scenario, hook: Receiver
+) -> None:
     environment: dict[str, Any] = {"HOOK": hook.url, "AUTH": "x"}
-    with service_process(told, **environment) as process:
+    with service_process(notifying, **environment) as process:
         process.until("sweep.finished", kind="sweep")
         process.send(signal.SIGKILL)
         process.process.wait(timeout=30)
-    shown = told.run("status", "--format", "json").document["service"]
+    shown = notifying.run("status", "--format", "json").document["service"]
     assert shown == {
         "running": False, "since": None, "next_sweep_at": None, "host": None, "pid": None
     }  # fmt: skip
 
 
-def test_without_its_secrets_it_does_not_start(told: Scenario) -> None:
-    run = told.run("run")
+def test_without_its_secrets_it_does_not_start(notifying: Scenario) -> None:
+    run = notifying.run("run")
     assert run.code == 78
     assert "the environment variable HOOK is not set" in run.err
 
 
-def test_doctor_sends_a_test_only_when_asked(told: Scenario, hook: Receiver) -> None:
-    environment = {**told.environment, "HOOK": hook.url, "AUTH": f"Bearer {HUSH}"}
-    run = told.cli.run("doctor", **environment)
+def test_doctor_sends_a_test_only_when_asked(notifying: Scenario, hook: Receiver) -> None:
+    environment = {**notifying.environment, "HOOK": hook.url, "AUTH": f"Bearer {HUSH}"}
+    run = notifying.cli.run("doctor", **environment)
     assert (run.code, hook.events) == (0, [])
-    run = told.cli.run("-vv", "doctor", "--notify", **environment)
+    run = notifying.cli.run("-vv", "doctor", "--notify", **environment)
     assert (run.code, hook.kinds) == (0, ["test"])
     assert "1 (env:HOOK): took the test as cloudevents" in " ".join(run.out.split())
     hook.status = 302
-    run = told.cli.run("doctor", "--notify", **environment)
+    run = notifying.cli.run("doctor", "--notify", **environment)
     assert run.code == 1
     assert "it answers 302, a redirect" in " ".join(run.out.split())
     assert HUSH not in run.out + run.err
     del environment["AUTH"]
-    run = told.cli.run("doctor", **environment)
+    run = notifying.cli.run("doctor", **environment)
     assert run.code == 1
     assert "the environment variable AUTH is not set" in " ".join(run.out.split())

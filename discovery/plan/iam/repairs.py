@@ -1,7 +1,7 @@
 """Steps that repair what is wrong with a cache's users, in order. Pure.
 
 Each repair stands alone. Where AWS takes its time and refuses the next step until it is done, a
-step waits. Whoever loses access by a repair is named by its first remark. Remarks hold words of
+step waits. Whoever loses access by a repair is named by its first comment. Comments hold words of
 ours only.
 """
 
@@ -240,7 +240,7 @@ class Repairs:
         yield ModifyGroup(group.group_id, add, leaving)
 
     def _cut_off(self, user_ids: Iterable[str]) -> Iterator[CutsOff]:
-        """Remarks on who logs in today as one of these users, other than with IAM."""
+        """Comments on who logs in today as one of these users, other than with IAM."""
         for user_id in user_ids:
             user = self._users.get(user_id)
             if is_default(user_id, user):

@@ -24,14 +24,16 @@ from tests.support.report_samples import (
 )
 
 
-def told(found: Report, before: Conditions | None = None) -> dict[str, Message]:
+def messages_by_kind(found: Report, before: Conditions | None = None) -> dict[str, Message]:
     held = before or {}
     after = next_conditions(held, found, tuple(NotifyKind), whole=True)
     return {each.kind: each for each in make_messages(found, held, after, "prod")}
 
 
 def test_a_sweep_with_everything_in_it() -> None:
-    found = told(carried_out(full_report(guard=REFUSED, account_names={"111122223333": "pay"})))
+    found = messages_by_kind(
+        carried_out(full_report(guard=REFUSED, account_names={"111122223333": "pay"}))
+    )
     assert {kind: (each.text, each.count) for kind, each in found.items()} == {
         "registered": ("1 database was registered", 1),
         "removed": ("1 database was removed", 1),
@@ -53,25 +55,25 @@ def test_a_sweep_with_everything_in_it() -> None:
 
 
 def test_a_write_that_failed_is_not_told_as_done() -> None:
-    found = told(carried_out(full_report(), failed="orders"))
+    found = messages_by_kind(carried_out(full_report(), failed="orders"))
     assert "registered" not in found
     assert "removed" in found
 
 
 def test_a_dry_run_and_an_unchanged_sweep_tell_nothing() -> None:
-    assert not told(report(item(Action.CREATE, Reason.NEW)))
-    assert not told(report(item(Action.KEEP, Reason.UNCHANGED)))
+    assert not messages_by_kind(report(item(Action.CREATE, Reason.NEW)))
+    assert not messages_by_kind(report(item(Action.KEEP, Reason.UNCHANGED)))
 
 
 def test_what_goes_on_is_not_told_again() -> None:
     found = full_report(guard=REFUSED)
     once = next_conditions({}, found, tuple(NotifyKind), whole=True)
-    assert not told(found, once)
+    assert not messages_by_kind(found, once)
 
 
 def test_the_first_twenty_are_named_and_all_are_counted() -> None:
     many = [item(Action.CREATE, Reason.NEW, f"c{n:02}", applied=True) for n in range(25)]
-    found = told(report(*many))["registered"]
+    found = messages_by_kind(report(*many))["registered"]
     assert (found.text, found.count) == ("25 databases were registered", 25)
     assert [each.cache for each in found.first] == [f"c{n:02}" for n in range(20)]
 
@@ -84,7 +86,7 @@ def test_an_end_says_how_it_ended() -> None:
         NotifyKind.REFUSED: frozenset({"GUARD_COUNT"}),
     }
     ready: Any = item(Action.KEEP, Reason.UNCHANGED, iam=None)
-    found = told(report(ready, scopes=scopes()[:1]), before)
+    found = messages_by_kind(report(ready, scopes=scopes()[:1]), before)
     assert found["scope_back"].text == "2 scopes fail no more"
     assert [each.message for each in found["scope_back"].first] == [
         "read again",
@@ -109,7 +111,9 @@ def test_an_end_says_how_it_ended() -> None:
 
 def test_one_message_has_what_began_and_what_ended() -> None:
     before: Conditions = {NotifyKind.NOT_READY: frozenset({arn("gone")})}
-    found = told(report(item(Action.KEEP, Reason.UNCHANGED, iam=judged(finding()))), before)
+    found = messages_by_kind(
+        report(item(Action.KEEP, Reason.UNCHANGED, iam=judged(finding()))), before
+    )
     assert found["not_ready"].text == (
         "nobody can log in with IAM to 1 cache; this ended for 1 cache"
     )
@@ -118,5 +122,5 @@ def test_one_message_has_what_began_and_what_ended() -> None:
 
 def test_removals_that_were_refused_are_named() -> None:
     held = item(Action.HELD, Reason.GUARD_PERCENT, "legacy")
-    found = told(report(held, guard=REFUSED))["refused"]
+    found = messages_by_kind(report(held, guard=REFUSED))["refused"]
     assert (found.count, found.first[0].cache) == (1, "legacy")

@@ -17,7 +17,7 @@ CONTEXT = LoginContext(
     user="app",
     judgement=READY,
     signer="arn:aws:iam::111122223333:role/connect",
-    are_teleports=True,
+    as_teleport=True,
     clock_skew=timedelta(0),
 )
 REFUSED = Failure(ProbeStep.AUTH, FailureKind.WRONG_PASSWORD)
@@ -38,7 +38,7 @@ def test_only_a_login_without_failure_is_proved() -> None:
 
 @pytest.mark.parametrize("kind", FailureKind)
 def test_credentials_of_others_are_never_refused(kind: FailureKind) -> None:
-    others = replace(CONTEXT, are_teleports=False, signer="somebody")
+    others = replace(CONTEXT, as_teleport=False, signer="somebody")
     assert diagnose(Failure(ProbeStep.AUTH, kind), others).outcome is not ProbeOutcome.REFUSED
 
 

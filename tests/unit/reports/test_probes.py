@@ -39,7 +39,7 @@ def login(outcome: ProbeOutcome = O.PROVED, cache: str = "orders", **more: objec
         endpoint=Endpoint(f"{cache}.serverless.euw1.cache.amazonaws.com", 6379),
         user="app",
         signer="arn:aws:iam::111122223333:role/connect",
-        is_teleports=True,
+        as_teleport=True,
         outcome=outcome,
         step=ProbeStep.PING if outcome is O.PROVED else ProbeStep.AUTH,
         at=AT,

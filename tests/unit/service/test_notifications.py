@@ -22,8 +22,8 @@ from tests.support.report_samples import finding, item, judged, report
 UNREADY = report(item(Action.KEEP, Reason.UNCHANGED, iam=judged(finding())))
 
 
-class Told(Sinks):
-    """Sinks that keep what they are told."""
+class RecordingSinks(Sinks):
+    """Sinks that keep their messages."""
 
     def __init__(self, *kinds: NotifyKind) -> None:
         super().__init__(lambda *_: None)
@@ -44,36 +44,36 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-async def kinds_told(notifications: Notifications, store: Store, *runs: Any) -> list[str]:
-    told = notifications.sinks
-    assert isinstance(told, Told)
-    told.messages.clear()
+async def kinds_sent(notifications: Notifications, store: Store, *runs: Any) -> list[str]:
+    sinks = notifications.sinks
+    assert isinstance(sinks, RecordingSinks)
+    sinks.messages.clear()
     for each in runs:
         await notifications.after_run(each, "prod", store, whole=True)
-    return [message.kind for message in told.messages]
+    return [message.kind for message in sinks.messages]
 
 
 async def test_a_condition_is_told_once_also_by_the_next_process(store: Store) -> None:
-    first = Notifications(Told())
-    assert await kinds_told(first, store, UNREADY, UNREADY) == ["not_ready"]
+    first = Notifications(RecordingSinks())
+    assert await kinds_sent(first, store, UNREADY, UNREADY) == ["not_ready"]
     assert store.load_notified()["not_ready"] == {UNREADY.items[0].arn}
-    second = Notifications(Told())
-    assert await kinds_told(second, store, UNREADY) == []
-    assert await kinds_told(second, store, report(scopes=UNREADY.scopes)) == ["not_ready"]
+    second = Notifications(RecordingSinks())
+    assert await kinds_sent(second, store, UNREADY) == []
+    assert await kinds_sent(second, store, report(scopes=UNREADY.scopes)) == ["not_ready"]
     assert store.load_notified()["not_ready"] == frozenset()
 
 
 async def test_nobody_to_tell_remembers_nothing(store: Store) -> None:
-    told = Told()
-    told.wanted = frozenset()
-    assert await kinds_told(Notifications(told), store, UNREADY) == []
+    sinks = RecordingSinks()
+    sinks.wanted = frozenset()
+    assert await kinds_sent(Notifications(sinks), store, UNREADY) == []
     assert store.load_notified() == {}
-    assert await kinds_told(Notifications(Told()), store, UNREADY) == ["not_ready"]
+    assert await kinds_sent(Notifications(RecordingSinks()), store, UNREADY) == ["not_ready"]
 
 
 async def test_kinds_of_a_newer_version_are_left_aside(store: Store) -> None:
     store.set_notified({"not_ready": frozenset({UNREADY.items[0].arn or ""}), "later": frozenset()})
-    assert await kinds_told(Notifications(Told()), store, UNREADY) == []
+    assert await kinds_sent(Notifications(RecordingSinks()), store, UNREADY) == []
 
 
 async def test_a_state_file_that_cannot_be_written_does_not_tell_twice(tmp_path: Path) -> None:
@@ -82,24 +82,24 @@ async def test_a_state_file_that_cannot_be_written_does_not_tell_twice(tmp_path:
             raise StateError("the disk is full")
 
     with Full.open(tmp_path / "state.db") as full, capture_logs() as logged:
-        notifications = Notifications(Told())
-        assert await kinds_told(notifications, full, UNREADY, UNREADY) == ["not_ready"]
+        notifications = Notifications(RecordingSinks())
+        assert await kinds_sent(notifications, full, UNREADY, UNREADY) == ["not_ready"]
     assert [each["event"] for each in logged] == ["notify.not_remembered"]
 
 
 async def test_a_defect_here_ends_no_sweep(store: Store) -> None:
     broken: Any = replace(report(), items=None)  # type: ignore[arg-type]
     with capture_logs() as logged:
-        assert await kinds_told(Notifications(Told()), store, broken) == []
+        assert await kinds_sent(Notifications(RecordingSinks()), store, broken) == []
     assert [each["event"] for each in logged] == ["notify.broke"]
 
 
 def test_what_was_told_survives_the_process(tmp_path: Path) -> None:
-    told = {kind.value: frozenset({"a", "b"}) for kind in NotifyKind}
+    notified = {kind.value: frozenset({"a", "b"}) for kind in NotifyKind}
     with Store.open(tmp_path / "state.db") as store:
-        store.set_notified(told)
+        store.set_notified(notified)
     with Store.open(tmp_path / "state.db") as store:
-        assert store.load_notified() == told
+        assert store.load_notified() == notified
 
 
 def test_sinks_that_nobody_configured_want_nothing() -> None:
