@@ -21,6 +21,7 @@ from discovery.probe.hosts import find_hosts
 from discovery.probe.probe import Prober
 from discovery.probe.targets import Target, is_registered, named_targets, ready_targets
 from discovery.reports.exit import is_expected
+from discovery.reports.listing import named
 from discovery.reports.probes import ProbeReport
 from discovery.reports.report import Report
 from discovery.reports.summary import counted
@@ -130,10 +131,9 @@ def _not_probed(found: Report, targets: tuple[Target, ...]) -> Iterator[str]:
         reason = each.reason.value if not isinstance(each, Complete) else ""
         scopes.setdefault(reason, []).append(str(each.scope))
     for reason, names in sorted(scopes.items()):
-        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         yield (
-            f"not probed are the caches of {', '.join(names[:_NAMED])}{more}, which could not be "
-            f"read: {reason}; `cachemuster audit` says more"
+            f"not probed are the caches of {named(names, _NAMED)}, which could not be read: "
+            f"{reason}; `cachemuster audit` says more"
         )
     if not targets and not unread:
         yield (

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from discovery.cli.settings import VARIABLE
 from discovery.cli.tour import Tour
+from discovery.probe.hosts import VARIABLE as CACHES_VARIABLE
 from discovery.reports.exit import Exit
 from discovery.sandbox.agent_world import environment
 from discovery.sandbox.aws.server import SimulatedAws
-from discovery.sandbox.data_plane.client_files import VARIABLE as CACHES_VARIABLE
 from discovery.sandbox.data_plane.client_files import write_client_files
 from discovery.sandbox.data_plane.server import SimulatedCaches
 from discovery.sandbox.demo import CONNECT_ROLE_NAME, EXTERNAL_ID, ROLE_NAME, build_demo

@@ -14,11 +14,12 @@ from typing import Any, TypeVar
 import click
 
 from discovery.cli.streams import stderr_line, stderr_lines
+from discovery.probe.hosts import VARIABLE
 from discovery.sandbox import agent_world
 from discovery.sandbox.agent_world import AgentWorld, environment, latencies, publish_changes
 from discovery.sandbox.aws.calls import CallLog
 from discovery.sandbox.aws.server import SimulatedAws
-from discovery.sandbox.data_plane.client_files import CA_FILE, VARIABLE, write_client_files
+from discovery.sandbox.data_plane.client_files import CA_FILE, write_client_files
 from discovery.sandbox.data_plane.server import SimulatedCaches
 from discovery.sandbox.demo import build_demo
 from discovery.sandbox.generated_world import Size, Spread, generate

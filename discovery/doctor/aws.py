@@ -31,6 +31,7 @@ from discovery.plan.targets import ScopeFilter, Targets, check_named_scopes
 from discovery.policies.kinds import statement_allowing
 from discovery.policies.usage import AwsUsage
 from discovery.reports.checks import Area, Check, CheckStatus
+from discovery.reports.listing import named
 from discovery.reports.summary import counted
 from discovery.sweep.scan import OnProgress
 from matchers.regions import RegionList
@@ -282,11 +283,11 @@ class _AwsChecks:
         for action, outcomes in sorted(places.items()):
             for error, regions in outcomes.items():
                 if error is None:
-                    text = f"allowed in {_join_regions(regions)}"
+                    text = f"allowed in {named(regions, _MAX_NAMED)}"
                     yield _check(Area.PERMISSION, account_id, CheckStatus.OK, text, action)
                     continue
                 subject = str(Scope(account_id, regions[0] if len(regions) == 1 else None))
-                where = f"; in {_join_regions(regions)}" if len(regions) > 1 else ""
+                where = f"; in {named(regions, _MAX_NAMED)}" if len(regions) > 1 else ""
                 yield self._failed(
                     Area.PERMISSION,
                     subject,
@@ -369,9 +370,3 @@ def _have_same_fix(one: AwsError | None, other: AwsError | None) -> bool:
 def _action_of(error: AwsError) -> str:
     """The action that an SDK error is about: it begins the message."""
     return error.message.partition(" ")[0]
-
-
-def _join_regions(regions: list[Region]) -> str:
-    if len(regions) <= _MAX_NAMED:
-        return ", ".join(regions)
-    return f"{', '.join(regions[:_MAX_NAMED])} and {len(regions) - _MAX_NAMED} more"

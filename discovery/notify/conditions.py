@@ -64,8 +64,8 @@ def key_of(item: Item) -> str:
 
 def is_unready(item: Item) -> bool:
     """Tell whether nobody can log in with IAM to a cache that is wanted or registered."""
-    is_judged = item.iam is not None and item.action in _JUDGED
-    return is_judged and item.iam is not None and item.iam.verdict is IamVerdict.NOT_READY
+    is_refused = item.iam is not None and item.iam.verdict is IamVerdict.NOT_READY
+    return is_refused and item.action in _JUDGED
 
 
 def is_conflict(item: Item) -> bool:

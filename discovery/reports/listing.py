@@ -21,6 +21,12 @@ def more(total: int, listed: int) -> str:
     return f"and {total - listed} more (--full lists them)" if total > listed else ""
 
 
+def named(names: Sequence[str], most: int) -> str:
+    """Join the first `most` names, and say how many more there are: `a, b and 3 more`."""
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
 def fitting(parts: Sequence[str], width: int) -> str:
     """Join the parts that fit on a line: `A 4, B 2 and 3 more`; the first always does."""
     for count in range(len(parts), 1, -1):

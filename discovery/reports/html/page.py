@@ -37,6 +37,7 @@ from discovery.reports.html.markup import (
 )
 from discovery.reports.html.overview import Picture, banners, login_pictures, numbers
 from discovery.reports.item_text import differences, probe_text, short_name, value_text
+from discovery.reports.listing import named
 from discovery.reports.needs import Need, needs
 from discovery.reports.report import Report
 from discovery.reports.safe_text import NAME_LIMIT, shortened
@@ -90,9 +91,7 @@ def place_of(scope: Scope, names: Mapping[str, str]) -> str:
 def first_names(need: Need, report: Report) -> str:
     """Name the first caches or scopes of a need: `orders, carts, prices and 2 more`."""
     scopes = (place_of(one.scope, report.account_names) for one in need.scopes)
-    named = [*scopes, *map(short_name, need.items)][:_NAMED]
-    rest = need.count - len(named)
-    return ", ".join(named) + (f" and {rest} more" if rest else "")
+    return named([*scopes, *map(short_name, need.items)], _NAMED)
 
 
 def _fragments(pictures: Iterable[Picture], caches: CacheList) -> set[str]:

@@ -7,9 +7,6 @@ from pathlib import Path
 
 from discovery.sandbox.data_plane.server import SimulatedCaches
 
-VARIABLE = "CACHEMUSTER_SANDBOX_CACHES"
-"""The environment variable that names the file."""
-
 CA_FILE = "caches-ca.pem"
 """Name of the file with the authority's certificate, beside the map."""
 
