@@ -17,7 +17,7 @@ import pytest
 from discovery.sandbox.aws.iam import trust_of
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.world import World
-from tests.support.command_line import FRANKFURT, HUB, MEMBER, CommandLine, bare_environment
+from tests.support.command_line import FRANKFURT, HUB, MEMBER, CommandLine, agent_environment
 
 pytestmark = pytest.mark.slow
 
@@ -127,15 +127,7 @@ def fleet(directory: Path) -> Iterator[CommandLine]:
             region.add_cache(name, tags={"env": "prod"}, group="people", created_at=long_ago)
     aws = SimulatedAws(world)
     with aws.serve_in_thread() as url:
-        environment = {
-            **bare_environment(),
-            "AWS_ENDPOINT_URL": url,
-            "AWS_ACCESS_KEY_ID": key.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": key.secret,
-            "AWS_REGION": FRANKFURT,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "WORD": WORD,
-        }
+        environment = {**agent_environment(url, key, FRANKFURT), "WORD": WORD}
         cli = CommandLine(directory, aws, environment)
         cli.configure(json.dumps(CONFIGURATION))
         yield cli

@@ -21,7 +21,7 @@ from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.timed_store import Delays
 from discovery.sandbox.aws.world import World
 from tests.support.broken_worlds import disabled, group, outsider, without_group
-from tests.support.command_line import HUB, CommandLine, Run, bare_environment
+from tests.support.command_line import HUB, CommandLine, Run, agent_environment
 from tests.support.damaged_fleet import NumberedRegion, add_hostile, damage
 from tests.support.quick_aws_cli import quick_aws_cli
 
@@ -93,15 +93,7 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
         entries.append({"id": account, "role_arn": role.arn, "external_id": reference})
     aws = SimulatedAws(world)
     with aws.serve_in_thread() as url:
-        environment = {
-            **bare_environment(),
-            "AWS_ENDPOINT_URL": url,
-            "AWS_ACCESS_KEY_ID": key.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": key.secret,
-            "AWS_REGION": REGIONS[0],
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "SHOP_WORD": SECRETS[SHOP],
-        }
+        environment = {**agent_environment(url, key, REGIONS[0]), "SHOP_WORD": SECRETS[SHOP]}
         made = Fleet(tmp_path, aws, environment)
         settings = {"accounts": entries, "regions": list(REGIONS)}
         made.configure(json.dumps({"version": 1, "group": "prod", "aws": settings}))

@@ -18,6 +18,7 @@ from unittest.mock import patch
 import structlog
 
 from discovery.cli.app import run
+from discovery.sandbox.aws.keys import Key
 from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.world import World
@@ -109,17 +110,22 @@ def cli(directory: Path, *, configuration: str = CONFIGURATION) -> Iterator[Comm
     virginia.add_cache("legacy", engine="redis", tags={"env": "dev"})
     aws = SimulatedAws(world)
     with aws.serve_in_thread() as url:
-        environment = {
-            **bare_environment(),
-            "AWS_ENDPOINT_URL": url,
-            "AWS_ACCESS_KEY_ID": key.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": key.secret,
-            "AWS_REGION": FRANKFURT,
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
+        environment = agent_environment(url, key, FRANKFURT)
         made = CommandLine(directory, aws, environment)
         made.configure(configuration)
         yield made
+
+
+def agent_environment(url: str, key: Key, region: str) -> dict[str, str]:
+    """That of an agent which has this key of the simulated AWS at `url`, and nothing besides."""
+    return {
+        **bare_environment(),
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": key.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": key.secret,
+        "AWS_REGION": region,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
 
 
 def bare_environment() -> dict[str, str]:

@@ -31,7 +31,7 @@ from tests.support.command_line import (
     VIRGINIA,
     CommandLine,
     Run,
-    bare_environment,
+    agent_environment,
 )
 
 __all__ = ["FRANKFURT", "HUB", "MEMBER", "VIRGINIA", "RunOutput", "Scenario", "scenario_in"]
@@ -269,14 +269,7 @@ def scenario_in(directory: Path) -> Iterator[Scenario]:
         region.add_user_group("people", users=("app",))
     aws = SimulatedAws(world)
     with aws.serve_in_thread() as url:
-        environment = {
-            **bare_environment(),
-            "AWS_ENDPOINT_URL": url,
-            "AWS_ACCESS_KEY_ID": key.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": key.secret,
-            "AWS_REGION": FRANKFURT,
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
+        environment = agent_environment(url, key, FRANKFURT)
         scenario = Scenario(CommandLine(directory, aws, environment), dict(SETTINGS))
         scenario.configure()
         yield scenario
