@@ -28,7 +28,6 @@ from discovery.plan.item import Item
 from discovery.plan.rules import Rules
 from discovery.plan.targets import ScopeFilter
 from discovery.sweep.apply import apply
-from discovery.sweep.cancellation import drain_on_stop
 from discovery.sweep.open_intents import close_open_intents
 from discovery.sweep.scan import OnProgress, Scan, scan
 from discovery.sweep.write_result import failed
@@ -180,7 +179,7 @@ async def apply_transfer(
     state = await close_open_intents(store, state, listed, context.rules.group, clock())
     again = {item.name: item for item in plan.replan(listed, state).items}
     unchanged = [each for each in plan.transfer.items if is_same(each, again.get(each.name))]
-    writing = apply(
+    applied = await apply(
         unchanged,
         control_plane=control_plane,
         journal=store,
@@ -190,9 +189,8 @@ async def apply_transfer(
         concurrency=1,
         sleep=sleep,
         strategy=TransferStrategy(plan.kind),
-        stopping=stop.is_set(),
+        stop=stop,
     )
-    applied, _ = await drain_on_stop(stop, writing)
     done = {item.name: item for item in applied}
     items = (done.get(each.name) or _plan_changed(each) for each in plan.transfer.items)
     return replace(plan.transfer, items=tuple(items))

@@ -64,7 +64,7 @@ async def apply(
     on_write: Callable[[], None] = lambda: None,
     known_failures: Mapping[ResourceName, str] = MappingProxyType({}),
     strategy: WriteStrategy | None = None,
-    stopping: bool = False,
+    stop: asyncio.Event | None = None,
 ) -> tuple[Item, ...]:
     """Carry out every item that writes, and return all items in order with their outcomes.
 
@@ -72,24 +72,24 @@ async def apply(
     failed; an item that turned out to be a conflict or blocked has that action, and `applied` None.
 
     `strategy`: what is required of each resource; a sweep's, if None.
-    `stopping`: the stop event was set already, so that nothing is attempted.
-    `known_failures`: error codes of earlier sweeps' writes, which are not logged again. Cancelled,
-    it finishes the writes in progress (within `LAST_WRITES_S`), marks the others `INTERRUPTED` and
-    returns, so that the sweep can record and report. Cancelled once more, it stops at once.
+    `stop`: once it is set, the writes in progress are finished (within `LAST_WRITES_S`) and the
+    others marked `INTERRUPTED`, so that the sweep can record and report. Cancelled, it stops at
+    once.
+    `known_failures`: error codes of earlier sweeps' writes, which are not logged again.
     Raises: nothing that an item, the control plane or the journal can cause.
     """
     items = tuple(items)
     breaker = Breaker(control_plane)
     strategy = strategy or SweepStrategy(group)
-    writer = Writer(breaker, group, strategy, sleep)
-    writer.stopping = stopping
+    stop = stop or asyncio.Event()
     writing = [(index, item) for index, item in enumerate(items) if strategy.is_due(item)]
     writing.sort(key=lambda pair: (_ORDER[intent_kind(pair[1])], pair[1].sort_key))
     applying = _Applying(
         _batched(journal),
-        writer,
+        Writer(breaker, group, strategy, sleep, stop),
         strategy,
         breaker,
+        stop,
         sweep_id,
         clock,
         deque(writing),
@@ -108,6 +108,7 @@ class _Applying:
     writer: Writer
     strategy: WriteStrategy
     breaker: Breaker
+    stop: asyncio.Event
     sweep_id: str
     clock: Clock
     waiting: deque[tuple[int, Item]]
@@ -124,15 +125,15 @@ class _Applying:
         ]
         if not workers:
             return
+        finished = asyncio.create_task(asyncio.wait(workers))
+        asked = asyncio.create_task(self.stop.wait())
         try:
-            await asyncio.wait(workers)
-        except asyncio.CancelledError:
-            self.writer.stopping = True
-            await asyncio.wait(workers, timeout=LAST_WRITES_S)
+            await asyncio.wait({finished, asked}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({finished}, timeout=LAST_WRITES_S)
         finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
+            for task in (*workers, finished, asked):
+                task.cancel()
+            await asyncio.gather(*workers, finished, asked, return_exceptions=True)
             await self.journal.close()
 
     def outcome(self, index: int, item: Item) -> Item:
@@ -154,7 +155,7 @@ class _Applying:
         return _failed(item, "INTERRUPTED", text)
 
     async def _worker(self) -> None:
-        while self.waiting and not self.writer.stopping and self.journal_error is None:
+        while self.waiting and not self.stop.is_set() and self.journal_error is None:
             index, item = self.waiting.popleft()
             self.started.add(index)
             async with self.breaker.trial(self.strategy.kind_of(item)) as denied:

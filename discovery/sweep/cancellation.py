@@ -28,20 +28,3 @@ async def run_or_stop(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
         asked.cancel()
         working.cancel()
         await asyncio.gather(working, asked, return_exceptions=True)
-
-
-async def drain_on_stop(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> tuple[T, bool]:
-    """Return what `work` returns, and whether it was asked to stop before its end.
-
-    For work that takes a first cancellation as a request to finish what is in progress.
-    """
-    working, asked = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait({working, asked}, return_when=asyncio.FIRST_COMPLETED)
-        stopped = not working.done()
-        if stopped:
-            working.cancel()
-        return await working, stopped
-    finally:
-        asked.cancel()
-        await asyncio.gather(asked, return_exceptions=True)

@@ -14,7 +14,7 @@ from discovery.plan.plan import Plan, make_plan
 from discovery.plan.recheck import recheck, rename_check
 from discovery.reports.report import Report
 from discovery.sweep.apply import apply
-from discovery.sweep.cancellation import drain_on_stop, run_or_stop
+from discovery.sweep.cancellation import run_or_stop
 from discovery.sweep.confirm import confirm_removals
 from discovery.sweep.context import SweepContext, SweepRequest
 from discovery.sweep.current_state import CurrentState, check_new_names, list_current_state
@@ -134,7 +134,7 @@ async def plan_changes(run: SweepRun, current: CurrentState, control_plane: Read
 
 async def apply_changes(run: SweepRun, control_plane: ControlPlane, store: Store) -> None:
     """Carry out the items; once the stop event is set, finish only the writes in progress."""
-    writing = apply(
+    run.items = await apply(
         run.items,
         control_plane=control_plane,
         journal=store,
@@ -144,7 +144,7 @@ async def apply_changes(run: SweepRun, control_plane: ControlPlane, store: Store
         sleep=run.context.sleep,
         on_write=run.context.on_write,
         known_failures=run.state.failed_writes,
-        stopping=run.context.stop.is_set(),
+        stop=run.context.stop,
     )
-    run.items, run.interrupted = await drain_on_stop(run.context.stop, writing)
+    run.interrupted = run.context.stop.is_set()
     run.wrote = not run.interrupted

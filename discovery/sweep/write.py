@@ -42,17 +42,22 @@ T = TypeVar("T")
 
 
 class Writer:
-    """Write the items of one run; once `stopping` is set, no call is retried."""
+    """Write the items of one run; once `stop` is set, no call is retried."""
 
     def __init__(
-        self, control_plane: ControlPlane, group: str, strategy: WriteStrategy, sleep: Sleep
+        self,
+        control_plane: ControlPlane,
+        group: str,
+        strategy: WriteStrategy,
+        sleep: Sleep,
+        stop: asyncio.Event,
     ) -> None:
         self._control_plane = control_plane
         self._calls = WriteCalls(control_plane, group, strategy, sleep)
         self._sleep = sleep
+        self._stop = stop
         self._creations_fail: str | None = None
         """Error code of the last creation of any item, None when that succeeded."""
-        self.stopping = False
 
     async def write(self, item: Item) -> WriteResult:
         """Carry out an item. Raises nothing that the control plane can cause."""
@@ -160,7 +165,7 @@ class Writer:
             return await retrying(self._sleep, stop=self._is_over)(attempt)
 
     def _is_over(self, call: RetryCallState) -> bool:
-        return self.stopping or call.attempt_number >= ATTEMPTS
+        return self._stop.is_set() or call.attempt_number >= ATTEMPTS
 
 
 def _without_revision(database: Database) -> Database:

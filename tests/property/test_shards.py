@@ -211,7 +211,8 @@ class Process:
     async def _carried_out(self, item: Item, cloud: Cloud, plane: SimulatedControlPlane) -> Item:
         if not item.action.writes or (item.reason is Reason.ABSENT and cloud.holds(item.arn)):
             return item  # the proof of R3 keeps it
-        return (await Writer(plane, GROUP, SweepStrategy(GROUP), asyncio.sleep).write(item)).item
+        writer = Writer(plane, GROUP, SweepStrategy(GROUP), asyncio.sleep, asyncio.Event())
+        return (await writer.write(item)).item
 
 
 @st.composite

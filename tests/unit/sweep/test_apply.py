@@ -169,7 +169,7 @@ async def run(
     concurrency: int = 4,
     pauses: Pauses | None = None,
     known_failures: Mapping[ResourceName, str] = MappingProxyType({}),
-    stopping: bool = False,
+    stop: asyncio.Event | None = None,
 ) -> tuple[Item, ...]:
     return await apply(
         items,
@@ -181,7 +181,7 @@ async def run(
         concurrency=concurrency,
         sleep=pauses if pauses is not None else Pauses(),
         known_failures=known_failures,
-        stopping=stopping,
+        stop=stop,
     )
 
 
@@ -754,39 +754,63 @@ async def test_an_outcome_that_cannot_be_journaled_is_said_and_stops_the_rest(
 # Being stopped
 
 
-async def test_cancelled_it_ends_the_write_in_hand_and_returns(
-    sim: SimulatedControlPlane, journal: Journal
+@pytest.fixture
+def stop() -> asyncio.Event:
+    return asyncio.Event()
+
+
+async def test_told_to_stop_it_ends_the_write_in_progress_and_returns(
+    sim: SimulatedControlPlane, journal: Journal, stop: asyncio.Event
 ) -> None:
     sim.faults = [Fault("create", name="n001", hang=True)]
-    task = asyncio.create_task(run(sim, journal, *many(4), concurrency=1))
+    task = asyncio.create_task(run(sim, journal, *many(4), concurrency=1, stop=stop))
     await sim.hanging.wait()
-    task.cancel()
+    stop.set()
     await asyncio.sleep(0)
     sim.release.set()
     done = await task
-    assert task.cancelling() == 1
     assert [item.applied for item in done] == [True, True, False, False]
     assert {(e.code, e.retryable) for item in done if (e := item.error)} == {("INTERRUPTED", True)}
     assert journal.open == []
     assert set(sim.resources) == {"n000", "n001"}
 
 
-async def test_stopped_before_its_start_it_attempts_nothing(
-    sim: SimulatedControlPlane, journal: Journal
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_stop_while_the_last_write_ends_loses_no_outcome(
+    sim: SimulatedControlPlane, journal: Journal, stop: asyncio.Event, turns: int
 ) -> None:
-    done = await run(sim, journal, *many(2), stopping=True)
+    sim.faults = [Fault("create", hang=True)]
+    task = asyncio.create_task(run(sim, journal, *many(1), stop=stop))
+    await sim.hanging.wait()
+    sim.release.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    stop.set()
+    (done,) = await task
+    assert done.applied is True
+    assert journal.open == []
+
+
+async def test_stopped_before_its_start_it_attempts_nothing(
+    sim: SimulatedControlPlane, journal: Journal, stop: asyncio.Event
+) -> None:
+    stop.set()
+    done = await run(sim, journal, *many(2), stop=stop)
     assert {item.error.code for item in done if item.error} == {"INTERRUPTED"}
     assert (sim.resources, journal.open) == ({}, [])
 
 
-async def test_cancelled_it_does_not_wait_for_ever(
-    sim: SimulatedControlPlane, journal: Journal, monkeypatch: pytest.MonkeyPatch
+async def test_told_to_stop_it_does_not_wait_for_ever(
+    sim: SimulatedControlPlane,
+    journal: Journal,
+    stop: asyncio.Event,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(discovery.sweep.apply, "LAST_WRITES_S", 0.05)
     sim.faults = [Fault("create", name="n000", hang=True)]
-    task = asyncio.create_task(run(sim, journal, *many(2), concurrency=1))
+    task = asyncio.create_task(run(sim, journal, *many(2), concurrency=1, stop=stop))
     await sim.hanging.wait()
-    task.cancel()
+    stop.set()
     hung, waiting = await task
     assert hung.error is not None
     assert waiting.error is not None
@@ -795,13 +819,13 @@ async def test_cancelled_it_does_not_wait_for_ever(
     assert journal.open == [1]
 
 
-async def test_cancelled_again_it_stops_at_once(
-    sim: SimulatedControlPlane, journal: Journal
+async def test_cancelled_it_stops_at_once(
+    sim: SimulatedControlPlane, journal: Journal, stop: asyncio.Event
 ) -> None:
     sim.faults = [Fault("create", hang=True)]
-    task = asyncio.create_task(run(sim, journal, *many(2), concurrency=1))
+    task = asyncio.create_task(run(sim, journal, *many(2), concurrency=1, stop=stop))
     await sim.hanging.wait()
-    task.cancel()
+    stop.set()
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -809,11 +833,13 @@ async def test_cancelled_again_it_stops_at_once(
     assert len(asyncio.all_tasks()) == 1
 
 
-async def test_stopping_ends_retries(sim: SimulatedControlPlane, journal: Journal) -> None:
+async def test_stopping_ends_retries(
+    sim: SimulatedControlPlane, journal: Journal, stop: asyncio.Event
+) -> None:
     sim.faults = [Fault("create", LOST, times=99, hang=True)]
-    task = asyncio.create_task(run(sim, journal, *many(1)))
+    task = asyncio.create_task(run(sim, journal, *many(1), stop=stop))
     await sim.hanging.wait()
-    task.cancel()
+    stop.set()
     await asyncio.sleep(0)
     sim.release.set()
     (failed,) = await task
