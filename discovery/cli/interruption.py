@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
+from types import FrameType
 from typing import Any, Final, TypeVar
 
 from discovery.cli.streams import stderr_line
@@ -14,6 +17,13 @@ from discovery.reports.exit import Exit
 T = TypeVar("T")
 
 _SIGNALS: Final = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
+_AFTERWARDS: Final[Mapping[signal.Signals, Any]] = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+    # It would end a process that has only its exit code left to give.
+    signal.SIGHUP: signal.SIG_IGN,
+}
+"""What each signal does once nobody handles it any more."""
 
 
 class Interrupted(Exception):
@@ -22,6 +32,26 @@ class Interrupted(Exception):
     def __init__(self, code: Exit) -> None:
         self.code = code
         super().__init__("Interrupted before the sweep began. Nothing was changed.")
+
+
+@contextmanager
+def handle_signal(number: signal.Signals, callback: Callable[[], object]) -> Iterator[None]:
+    """Call `callback` in the running loop for every such signal, until the context ends.
+
+    Not by the loop's own handlers. They learn of signals from a buffer: a storm of one signal fills
+    it, and another is lost. And they are gone when the loop closes, before the process ends.
+    """
+    loop = asyncio.get_running_loop()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(callback)
+
+    signal.signal(number, on_signal)
+    try:
+        yield
+    finally:
+        signal.signal(number, _AFTERWARDS[number])
 
 
 class Interruption:
@@ -42,17 +72,13 @@ class Interruption:
         Raises: Interrupted, when a signal came before the sweep started.
         """
         self._work = asyncio.ensure_future(work)
-        loop = asyncio.get_running_loop()
-        for number, code in _SIGNALS.items():
-            loop.add_signal_handler(number, self._on_signal, code)
         try:
-            result: T = await self._work
+            with ExitStack() as handlers:
+                for number, code in _SIGNALS.items():
+                    handlers.enter_context(handle_signal(number, partial(self._on_signal, code)))
+                return await self._work
         except asyncio.CancelledError:
             raise Interrupted(self._code) from None
-        finally:
-            for number in _SIGNALS:
-                loop.remove_signal_handler(number)
-        return result
 
     @property
     def _code(self) -> Exit:

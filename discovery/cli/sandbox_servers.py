@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
+from discovery.cli.interruption import handle_signal
 from discovery.cli.streams import stderr_line, stderr_lines
 from discovery.probe.hosts import VARIABLE
 from discovery.sandbox import agent_world
@@ -70,8 +71,16 @@ def choose_cloud(file: Path | None, accounts: int | None, numbers: Mapping[str, 
 async def serve(demo: AgentWorld, port: int, teleport_port: int, latency_s: float) -> None:
     """Serve the simulated AWS and Teleport until SIGINT or SIGTERM. Raises: PortTaken."""
     stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    with (
+        handle_signal(signal.SIGINT, stopped.set),
+        handle_signal(signal.SIGTERM, stopped.set),
+    ):
+        await _serve_until(stopped, demo, port, teleport_port, latency_s)
+
+
+async def _serve_until(
+    stopped: asyncio.Event, demo: AgentWorld, port: int, teleport_port: int, latency_s: float
+) -> None:
     aws = SimulatedAws(demo.world, latencies=latencies(demo, latency_s), calls=CallLog(_CALLS_KEPT))
     caches = SimulatedCaches(demo.world)
     aws.controls.append(caches.controls)

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from types import FrameType
 from typing import TextIO
 
 from discovery.cli.clock import utc_now
-from discovery.cli.interruption import Interruption
+from discovery.cli.interruption import Interruption, handle_signal
 from discovery.cli.setup import open_service
 from discovery.cli.streams import stderr_line
 from discovery.config.fields import HostPort
@@ -42,7 +38,8 @@ async def serve(path: Path, shard: Shard | None, interruption: Interruption) -> 
     Raises: what opening connections raises; Locked; CannotListen; WrongState.
     """
     reload = asyncio.Event()
-    with on_hangup(reload.set):  # before the file is read: no change between is missed
+    # Before the file is read: no change between is missed.
+    with handle_signal(signal.SIGHUP, reload.set):
         await _serve_until_stopped(path, shard, interruption, reload)
 
 
@@ -125,23 +122,3 @@ def _describe(address: HostPort) -> str:
     if not address.is_every_address:
         return f"http://{address}"
     return f"http://127.0.0.1:{address.port} and every other address of this machine"
-
-
-@contextmanager
-def on_hangup(callback: Callable[[], object]) -> Iterator[None]:
-    """Call `callback` in the running loop for every SIGHUP; afterwards the signal is ignored.
-
-    Not by the loop's own handlers: those are gone when the loop closes, and the signal would then
-    end a process that has only its exit code left to give.
-    """
-    loop = asyncio.get_running_loop()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(callback)
-
-    signal.signal(signal.SIGHUP, on_signal)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -163,13 +163,17 @@ def _both_halves(
 def _choose_one(
     owned: list[Owned], state: RememberedState, wanted_name: ResourceName | None
 ) -> Owned:
-    """Choose which of several counts: the remembered one, else the one by the wanted name (R2)."""
+    """Choose which of several counts: one made or adopted here, else by the wanted name (R2).
+
+    Of an inherited one state knows only that it was listed once; a list that is cut short may have
+    shown somebody's copy alone.
+    """
 
     def rank(each: Owned) -> tuple[bool, bool, str]:
         known = state.registrations.get(each.database.name)
-        is_remembered = known is not None and known.arn == each.cache.arn
+        is_made_here = known is not None and known.arn == each.cache.arn and not known.inherited
         wanted = wanted_name or _name_without_tags(each.cache)
-        return (not is_remembered, each.database.name != wanted, each.database.name)
+        return (not is_made_here, each.database.name != wanted, each.database.name)
 
     return min(owned, key=rank)
 

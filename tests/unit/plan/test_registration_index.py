@@ -70,6 +70,14 @@ def test_of_several_for_one_cache_one_counts(
     assert {each.database.name for each in registry.duplicates} == others
 
 
+def test_a_copy_that_alone_was_listed_after_state_was_lost_does_not_count_for_ever() -> None:
+    known = make_state(registrations=[replace(journaled(THIRD), inherited=True)])
+    registry = read(COMPUTED, THIRD, known=known)
+    assert registry.ours[arn_of("orders")].database == COMPUTED
+    adopted = make_state(registrations=[journaled(THIRD)])
+    assert read(COMPUTED, THIRD, known=adopted).ours[arn_of("orders")].database == THIRD
+
+
 def test_a_journal_entry_of_another_cache_under_the_name_does_not_count() -> None:
     known = make_state(registrations=[journaled(OVERRIDE, arn=arn_of("another"))])
     assert read(OVERRIDE, COMPUTED, known=known).ours[arn_of("orders")].database == COMPUTED
