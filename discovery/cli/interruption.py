@@ -76,9 +76,10 @@ class Interruption:
             with ExitStack() as handlers:
                 for number, code in _SIGNALS.items():
                     handlers.enter_context(handle_signal(number, partial(self._on_signal, code)))
-                return await self._work
+                result: T = await self._work
         except asyncio.CancelledError:
             raise Interrupted(self._code) from None
+        return result
 
     @property
     def _code(self) -> Exit:
