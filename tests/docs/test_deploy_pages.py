@@ -14,7 +14,7 @@ PAGES = sorted(DEPLOY.glob("*/README.md"))
 
 
 def test_the_index_leads_to_every_page() -> None:
-    linked = set(re.findall(r"^\| \[`[a-z]+`\]\(([a-z]+/README\.md)\) \|", INDEX, re.MULTILINE))
+    linked = set(re.findall(r"^\| \[`[a-z-]+`\]\(([a-z-]+/README\.md)\) \|", INDEX, re.MULTILINE))
     assert linked == {str(page.relative_to(DEPLOY)) for page in PAGES}
 
 
@@ -24,7 +24,7 @@ class TestPage:
         text = page.read_text("utf-8")
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
             assert (page.parent / target).exists(), target
-        for target in re.findall(r"(?<![\w/.-])deploy/[a-z]+(?:/[\w./-]*\w)?", text):
+        for target in re.findall(r"(?<![\w/.-])deploy/[a-z-]+(?:/[\w./-]*\w)?", text):
             is_a_copy = "overlays/prod" in target
             assert is_a_copy or (ROOT / target).exists(), target
 

@@ -17,7 +17,7 @@ NAMED = {"TeleportDatabaseName": "by-tag"}
 
 
 def back_up(scenario: Scenario, name: str = "backup.db") -> Path:
-    """A copy as deploy/README.md makes it, beside the state file."""
+    """A copy as deploy/state/README.md makes it, beside the state file."""
     copy = scenario.directory / name
     with contextlib.closing(sqlite3.connect(scenario.state_file)) as file:
         file.execute("VACUUM INTO ?", [str(copy)])
