@@ -60,14 +60,25 @@ def check() -> None:
     metavar="ID",
     help="The account of the credentials that matchers without a role use.",
 )
+@click.option(
+    "--group",
+    metavar="NAME",
+    help="A group that no Discovery Service has; `adopt` then updates each database in place.",
+)
 @with_output
 @with_common
-def import_(file: Path, own_account: str | None, output: Path | None) -> None:
+def import_(
+    file: Path, own_account: str | None, group: str | None, output: Path | None
+) -> None:
     """Make a configuration of the discovery_service in a teleport.yaml, or a discovery_config.
 
     It finds the ElastiCache Serverless caches that Teleport's Discovery Service finds, with the
     same roles. What cannot be carried over is said in comments at its top. External ids become
     references to environment variables; their values are not copied.
+
+    With --group the databases keep the origin `cloud`, and none is missing at any time while they
+    are moved. Without, the group is the discovery_group and the origin becomes `dynamic`, which
+    `adopt` can only do by removing each database and registering it again.
 
     Exit 0 when it was made, 78 when it cannot be.
 
@@ -75,6 +86,7 @@ def import_(file: Path, own_account: str | None, output: Path | None) -> None:
     Examples:
       cachemuster config import /etc/teleport.yaml
       cachemuster config import teleport.yaml --own-account 111122223333 -o cachemuster.yaml
+      cachemuster config import teleport.yaml --group prod -o cachemuster.yaml
       tctl get discovery_config/prod | cachemuster config import -
     """
     from discovery.config.teleport_import import import_file
@@ -82,7 +94,7 @@ def import_(file: Path, own_account: str | None, output: Path | None) -> None:
     common()
     if own_account is not None and not re.fullmatch("[0-9]{12}", own_account, re.ASCII):
         raise click.UsageError("--own-account is the twelve digits of an AWS account")
-    text = import_file(file, own_account=own_account)
+    text = import_file(file, own_account=own_account, group=group)
     with open_destination(output) as destination:
         destination.write(lambda stream: print(text, end="", file=stream))
 

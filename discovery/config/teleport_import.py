@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import yaml
 
+from discovery.config.control_plane import Origin
 from discovery.config.durations import format_duration
 from discovery.config.load import parse_config, read_text
 from discovery.config.problems import ConfigError, Path, Problem, on_one_line
@@ -29,6 +30,10 @@ _WHICH_ACCOUNT: Final = (
     "some matchers have a role and others have none, so they find the caches of the account of the "
     "service's own credentials: name it with --own-account"
 )
+_SAME_GROUP: Final = (
+    "the group {group} is this service's own discovery_group: with the same one it would remove the "
+    "databases once its matchers are gone; choose another --group"
+)
 _SECONDS: Final = {"h": 3600, "m": 60, "s": 1, "ms": 0.001}
 _INTERVALS: Final = (timedelta(seconds=10), timedelta(days=7))
 """The shortest and the longest `service.interval`."""
@@ -40,11 +45,17 @@ class CannotImport(ConfigError):
     consequence = "Nothing was written."
 
 
-def import_file(file: FilePath, *, own_account: str | None) -> str:
+def import_file(file: FilePath, *, own_account: str | None, group: str | None = None) -> str:
     """Return the text of a configuration that finds what the Discovery Service in `file` finds.
 
-    `own_account`: the account of the credentials that matchers without a role use; needed when
-    others have a role. Raises: ConfigError.
+    Args:
+        file: A teleport.yaml, or a discovery_config.
+        own_account: The account of the credentials that matchers without a role use; needed when
+            others have a role.
+        group: Another group than the Discovery Service's. Registrations then keep its origin, so
+            that adopting one is an update; else it is removed and registered anew.
+
+    Raises: ConfigError.
     """
     name = on_one_line(str(file))
     document = _document(read_text(file), name)
@@ -52,9 +63,15 @@ def import_file(file: FilePath, *, own_account: str | None) -> str:
     found = Translation(document=document, own_account=own_account)
     for index, entry in enumerate(list_in(section.get("aws"))):
         add_matcher(found, mapping_in(entry), (*path, "aws", index))
-    if problems := _problems(section, found):
+    problems = _problems(section, found)
+    if group is not None and group == section.get("discovery_group"):
+        problems = [*problems, Problem(_SAME_GROUP.format(group=group), (*path, "discovery_group"))]
+    if problems:
         raise CannotImport(problems, name)
     configuration = _configuration(found, section, path)
+    if group is not None:
+        configuration["group"] = group
+        configuration["control_plane"]["origin"] = Origin.CLOUD.value
     text = _text(configuration, found.comments, name)
     try:
         parse_config(text, file=f"the configuration made from {name}", base=FilePath())

@@ -145,7 +145,23 @@ def _adopted(
     refuse = refusing(live.name)
     if not isinstance(found, ObservedCache):
         return refuse(Obstacle[found.why.name], found.message)
-    return _refused_cache(live, found) or _item(live, found, _registered_as(found), rules)
+    return (
+        _refused_group(live, rules)
+        or _refused_cache(live, found)
+        or _item(live, found, _registered_as(found), rules)
+    )
+
+
+def _refused_group(live: Database, rules: Rules) -> Refused | None:
+    """Refuse what the Discovery Service would still call its own (control_plane/README)."""
+    discovered = live.labels.get(ORIGIN_LABEL) == rules.origin == "cloud"
+    if not discovered or live.labels.get(DISCOVERY_GROUP_LABEL) != rules.group:
+        return None
+    text = (
+        f"Teleport's Discovery Service has the group {rules.group} too, and would remove it once "
+        "its matcher is gone; set another `group`, or control_plane.origin: dynamic"
+    )
+    return refusing(live.name)(Obstacle.SAME_DISCOVERY_GROUP, text)
 
 
 def _refused_cache(live: Database, found: ObservedCache) -> Refused | None:

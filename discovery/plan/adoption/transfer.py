@@ -36,6 +36,8 @@ class Obstacle(StrEnum):
     NOT_WANTED = "NOT_WANTED"
     """No matcher takes its cache, or a person must change something first."""
     TAGS_UNKNOWN = "TAGS_UNKNOWN"
+    SAME_DISCOVERY_GROUP = "SAME_DISCOVERY_GROUP"
+    """Teleport's Discovery Service would go on taking it for its own, and could remove it."""
     IAM_NOT_READY = "IAM_NOT_READY"
     """Its matcher requires a user that can log in with IAM."""
 

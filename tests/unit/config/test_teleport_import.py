@@ -40,14 +40,18 @@ discovery_service:
 """
 
 
-def imported(tmp_path: Path, text: str, own_account: str | None = None) -> str:
+def imported(
+    tmp_path: Path, text: str, own_account: str | None = None, group: str | None = None
+) -> str:
     file = tmp_path / "teleport.yaml"
     file.write_text(text, encoding="utf-8")
-    return import_file(file, own_account=own_account)
+    return import_file(file, own_account=own_account, group=group)
 
 
-def config(tmp_path: Path, text: str, own_account: str | None = None) -> Config:
-    return parse_config(imported(tmp_path, text, own_account), file="made", base=Path("/"))
+def config(
+    tmp_path: Path, text: str, own_account: str | None = None, group: str | None = None
+) -> Config:
+    return parse_config(imported(tmp_path, text, own_account, group), file="made", base=Path("/"))
 
 
 def service(matcher: str) -> str:
@@ -71,6 +75,18 @@ def test_matchers_accounts_and_regions_are_carried_over(tmp_path: Path) -> None:
     assert found.service.interval == timedelta(seconds=150)
     assert found.control_plane.kind == "teleport"
     assert str(found.control_plane.address) == "cluster.example.com:3080"
+
+
+def test_with_another_group_databases_keep_the_origin_of_the_discovery_service(
+    tmp_path: Path,
+) -> None:
+    with_its_own = config(tmp_path, TWO_ACCOUNTS)
+    assert with_its_own.control_plane.origin == "dynamic"
+    found = config(tmp_path, TWO_ACCOUNTS, group="caches")
+    assert (found.group, found.control_plane.origin) == ("caches", "cloud")
+    assert found.matchers == with_its_own.matchers
+    with pytest.raises(ConfigError, match="discovery_group: .*choose another --group"):
+        imported(tmp_path, TWO_ACCOUNTS, group="prod")
 
 
 def test_values_of_tags_are_read_as_they_are_written(tmp_path: Path) -> None:

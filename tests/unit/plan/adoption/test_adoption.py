@@ -164,6 +164,18 @@ class TestTakenOver:
         assert item.database is not None
         assert item.database.labels["teleport.internal/discovery-group-name"] == GROUP
 
+    @pytest.mark.parametrize(
+        ("origin", "group", "refused"),
+        [("cloud", GROUP, True), ("cloud", "g1", False), ("dynamic", GROUP, False)],
+    )
+    def test_what_the_discovery_service_would_still_own_is_refused(
+        self, origin: str, group: str, refused: bool
+    ) -> None:
+        live = theirs(labels={**DISCOVERED, "teleport.internal/discovery-group-name": group})
+        transfer = adopted(live, under=rules(origin=origin))
+        codes = [each.code for each in transfer.refused]
+        assert codes == ([Obstacle.SAME_DISCOVERY_GROUP] if refused else [])
+
     def test_another_groups_is_taken_only_by_its_name(self) -> None:
         assert refusal(adopted(staging())).code is Obstacle.OTHER_GROUP
         assert refusal(adopted(staging(), from_group="test")).code is Obstacle.OTHER_GROUP
