@@ -67,9 +67,7 @@ def check() -> None:
 )
 @with_output
 @with_common
-def import_(
-    file: Path, own_account: str | None, group: str | None, output: Path | None
-) -> None:
+def import_(file: Path, own_account: str | None, group: str | None, output: Path | None) -> None:
     """Make a configuration of the discovery_service in a teleport.yaml, or a discovery_config.
 
     It finds the ElastiCache Serverless caches that Teleport's Discovery Service finds, with the

@@ -31,8 +31,8 @@ _WHICH_ACCOUNT: Final = (
     "service's own credentials: name it with --own-account"
 )
 _SAME_GROUP: Final = (
-    "the group {group} is this service's own discovery_group: with the same one it would remove the "
-    "databases once its matchers are gone; choose another --group"
+    "the group {group} is this service's own discovery_group, so it would remove the databases "
+    "once its matchers are gone; choose another --group"
 )
 _SECONDS: Final = {"h": 3600, "m": 60, "s": 1, "ms": 0.001}
 _INTERVALS: Final = (timedelta(seconds=10), timedelta(days=7))

@@ -12,12 +12,9 @@ import subprocess
 import sys
 import threading
 import tomllib
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from email.parser import Parser
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -188,63 +185,6 @@ def test_the_health_check_is_red_when_nobody_answers() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         assert probe(taken.getsockname()[1]) == 1
-
-
-KEPT = frozenset(
-    str(file.relative_to(ROOT))
-    for package in ("discovery", "matchers", "state")
-    for file in (ROOT / package).rglob("*")
-    if file.is_file() and file.parent.name != "__pycache__"
-)
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel that `pip wheel .` makes, without asking an index."""
-    if find_spec("hatchling") is None:
-        pytest.skip("hatchling is not installed: it comes with the extra `dev`")
-    directory = tmp_path_factory.mktemp("wheels")
-    arguments = ["--no-deps", "--no-build-isolation", "--no-index", "--quiet"]
-    command = [sys.executable, "-m", "pip", "wheel", *arguments, "--wheel-dir", str(directory), "."]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr
-    (made,) = directory.iterdir()
-    return made
-
-
-@pytest.mark.slow
-def test_everything_that_is_kept_is_in_the_wheel(wheel: Path) -> None:
-    """Schemas, styles and scripts as well as modules."""
-    with zipfile.ZipFile(wheel) as archive:
-        assert set(archive.namelist()) >= KEPT
-        (metadata,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
-        reported = Parser().parsestr(archive.read(metadata).decode())
-    assert (reported["Name"], reported["Version"]) == (PROJECT["name"], PROJECT["version"])
-
-
-@pytest.mark.slow
-def test_the_program_runs_from_the_wheel_alone(wheel: Path, tmp_path: Path) -> None:
-    """Without the source tree, which the environment of the tests has in its path."""
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(tmp_path)
-    libraries = Path(pytest.__file__).parents[1]
-    (script,) = re.findall(
-        r"^cachemuster = (\S+):main$",
-        next(tmp_path.glob("*.dist-info/entry_points.txt")).read_text(),
-        re.MULTILINE,
-    )
-    code = f"import sys, {script} as app; print(app.__file__, file=sys.stderr); app.main()"
-    run = subprocess.run(
-        [sys.executable, "-S", "-B", "-c", code, "config", "schema"],
-        cwd=tmp_path,
-        env={"PYTHONPATH": f"{tmp_path}{os.pathsep}{libraries}", "PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    assert run.stderr.startswith(str(tmp_path))
-    assert json.loads(run.stdout)["title"] == "Config"
 
 
 def runs() -> Iterator[tuple[list[str], tuple[str, ...]]]:

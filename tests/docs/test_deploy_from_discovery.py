@@ -22,7 +22,7 @@ from tests.support.teleport_sweeps import waiting_for
 pytestmark = pytest.mark.slow
 
 PAGE = (DEPLOY / "from-teleport-discovery" / "README.md").read_text("utf-8")
-SECRET = "known-to-both"
+SECRET, OPERATOR = "known-to-both", "operator.identity"
 ROLES = {account: f"arn:aws:iam::{account}:role/teleport-discovery" for account in (HUB, MEMBER)}
 TELEPORT_YAML = f"""\
 teleport: {{proxy_server: "%s"}}
@@ -129,7 +129,7 @@ def move(tmp_path: Path) -> Iterator[Move]:
         service.poll()
         store.before = {each.name: each for each in store.present}
         stand_ins = {
-            "tsh": lambda _: str(cluster.issue("alice", EDITOR).write(tmp_path / "operator.identity")),
+            "tsh": lambda _: str(cluster.issue("alice", EDITOR).write(tmp_path / OPERATOR)),
             "tctl": lambda words: _tctl(cluster, words),
             "systemctl": lambda _: str(service.matchers.clear()),
         }

@@ -14,7 +14,9 @@ PAGES = sorted(DEPLOY.glob("*/README.md"))
 
 
 def test_the_contents_lead_to_every_page() -> None:
-    rows = re.findall(r"^\| [^|]+ \| [^|]*\]\(([a-z-]+/README\.md)(?:#[^)]*)?\)", INDEX, re.MULTILINE)
+    rows = re.findall(
+        r"^\| [^|]+ \| [^|]*\]\(([a-z-]+/README\.md)(?:#[^)]*)?\)", INDEX, re.MULTILINE
+    )
     assert set(rows) == {str(page.relative_to(DEPLOY)) for page in PAGES}
 
 

@@ -39,19 +39,22 @@ class DiscoveryService:
         }
         there = dict(self.cluster.databases)
         for name, each in there.items():
-            if name not in found and self._labels(each).get(ORIGIN) == "cloud":
-                if self._labels(each).get(GROUP) == self.group:
-                    self.cluster.store.delete(name)
+            if name not in found and self._is_own(self._labels(each), group_of_none=""):
+                self.cluster.store.delete(name)
         for name, database in found.items():
             self._register(name, database, there.get(name))
 
     def _register(self, name: str, database: dict[str, Any], there: dict[str, Any] | None) -> None:
         if there is not None:
-            labels = self._labels(there)
-            if labels.get(ORIGIN) != "cloud" or labels.get(GROUP, self.group) != self.group:
+            if not self._is_own(self._labels(there), group_of_none=self.group):
                 self.errors.append(name)
                 return
         self.cluster.place(database)
+
+    def _is_own(self, labels: Mapping[str, str], *, group_of_none: str) -> bool:
+        """Whether it may change that database; one without a group may be taken, never removed."""
+        is_cloud = labels.get(ORIGIN) == "cloud"
+        return is_cloud and labels.get(GROUP, group_of_none) == self.group
 
     @staticmethod
     def _labels(database: Mapping[str, Any]) -> dict[str, str]:
