@@ -158,7 +158,6 @@ def test_every_way_to_ask_names_one_version(built: Built) -> None:
 @pytest.mark.timeout(600)
 def test_quickstart_runs_from_the_wheel_for_somebody_who_has_nothing(built: Built) -> None:
     directory = built.home / "new"
-    check_tour(
-        built.run("cachemuster", "quickstart", "--keep", str(directory), **MISLEADING), directory
-    )
+    shown = built.run("cachemuster", "quickstart", "--keep", str(directory), **MISLEADING)
+    check_tour(shown, directory)
     assert list(built.home.iterdir()) == [directory]

@@ -45,11 +45,10 @@ class DiscoveryService:
             self._register(name, database, there.get(name))
 
     def _register(self, name: str, database: dict[str, Any], there: dict[str, Any] | None) -> None:
-        if there is not None:
-            if not self._is_own(self._labels(there), group_of_none=self.group):
-                self.errors.append(name)
-                return
-        self.cluster.place(database)
+        if there is None or self._is_own(self._labels(there), group_of_none=self.group):
+            self.cluster.place(database)
+        else:
+            self.errors.append(name)
 
     def _is_own(self, labels: Mapping[str, str], *, group_of_none: str) -> bool:
         """Whether it may change that database; one without a group may be taken, never removed."""
