@@ -123,9 +123,7 @@ def keys(schema: dict[str, Any]) -> Iterator[str]:
 
 
 def test_every_metric_and_event_of_the_first_version_is_still_there() -> None:
-    assert {f"cachemuster_{name}" for name in METRICS_THEN.split()} <= {
-        each.name for each in TABLE
-    }
+    assert {f"cachemuster_{name}" for name in METRICS_THEN.split()} <= {each.name for each in TABLE}
     monitoring = (DEPLOY / "monitoring" / "README.md").read_text("utf-8")
     assert [event for event in EVENTS.split() if f"`{event}`" not in monitoring] == []
 
