@@ -6,9 +6,8 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 
 from tests.support.command_line import CommandLine
@@ -27,14 +26,9 @@ class NotInstalled(Exception):
 
 def words_of(line: str) -> list[str]:
     """The words of a line, with `&&`, `|` and `>` as words of their own."""
-    return list(shlex.shlex(line, posix=True, punctuation_chars="&|>"))
-
-
-def commands_of(line: str) -> Iterator[list[str]]:
-    """The words of every simple command in a line."""
-    for is_separator, words in groupby(words_of(line), SEPARATORS.__contains__):
-        if not is_separator:
-            yield list(words)
+    words = shlex.shlex(line, posix=True, punctuation_chars="&|>")
+    words.whitespace_split = True
+    return list(words)
 
 
 @dataclass
@@ -43,11 +37,15 @@ class PageShell:
 
     cli: CommandLine
     stand_ins: Mapping[str, StandIn] = field(default_factory=dict)
+    adapted: Callable[[list[str]], list[str]] = list
+    """Makes of the words for cachemuster those that fit this machine."""
     codes: list[tuple[str, int]] = field(default_factory=list)
     """Every line of cachemuster's that was run, with its exit code."""
 
     def run(self, line: str) -> str:
         """Run one line. Returns what it prints, of cachemuster's own both streams."""
+        if not {"cachemuster", *self.stand_ins} & set(words_of(line)):
+            return self._program(["bash", "-euo", "pipefail", "-c", line], "")[0]
         shown, taken, words = "", "", words_of(line)
         while words:
             end = next((n for n, word in enumerate(words) if word in SEPARATORS), len(words))
@@ -70,11 +68,14 @@ class PageShell:
         """What one simple command prints on both streams."""
         words = words[1:] if words[0] == "sudo" else words
         if words[0] == "cachemuster":
-            return self._cachemuster(words[1:])
+            return self.cachemuster(words[1:])
         if words[0] in self.stand_ins:
             return self.stand_ins[words[0]](words[1:]), ""
         if shutil.which(words[0]) is None:
             raise NotInstalled(words[0])
+        return self._program(words, taken)
+
+    def _program(self, words: list[str], taken: str) -> tuple[str, str]:
         run = subprocess.run(
             words,
             input=taken,
@@ -82,12 +83,15 @@ class PageShell:
             text=True,
             cwd=self._here,
             env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
+            timeout=60,
             check=False,
         )
         assert run.returncode == 0, (words, run.stderr)
         return run.stdout, run.stderr
 
-    def _cachemuster(self, words: list[str]) -> tuple[str, str]:
+    def cachemuster(self, words: Sequence[str]) -> tuple[str, str]:
+        """Run one command. Returns what it prints on both streams."""
+        words = self.adapted(list(words))
         run = self.cli.run(*words, *(["--yes"] if words[0] in ANSWERED else []))
         assert "Traceback" not in run.err, run
         self.codes.append((" ".join(words), run.code))
