@@ -90,7 +90,7 @@ class Reader:
     home: Path
     count: Counter[str] = field(default_factory=Counter)
     missing: set[str] = field(default_factory=set)
-    seen: set[tuple[str, ...]] = field(default_factory=set)
+    seen: set[tuple[str, str]] = field(default_factory=set)
 
     def read(self, name: str) -> None:
         """Run every line of a page."""
@@ -112,27 +112,35 @@ class Reader:
     def _line(self, line: str, here: Path) -> None:
         shell = PageShell(self.agent.cli, adapted=self._adapted)
         try:
-            if needs_the_real_thing(line):
-                self.count["real"] += 1
-                for words in invocations(line):
-                    if not is_of(f"cachemuster {words[0]}", RUN_ELSEWHERE):
-                        self._cachemuster(shell, words)
-            elif is_of(line, RUN_ELSEWHERE):
-                self.count["elsewhere"] += 1
-            elif line.startswith("cd "):
-                place = here / line.removeprefix("cd ")
-                self.agent.cli.directory = place if place.is_dir() else here
-            else:
-                self.count["run"] += 1
-                shell.run(line)
+            self._run(shell, line, here)
         except NotInstalled as error:
             self.missing.add(str(error))
         assert {code for _, code in shell.codes} <= {0}, (line, shell.codes)
 
-    def _cachemuster(self, shell: PageShell, words: tuple[str, ...]) -> None:
-        if words not in self.seen:
-            self.seen.add(words)
-            shell.cachemuster(words)
+    def _run(self, shell: PageShell, line: str, here: Path) -> None:
+        if needs_the_real_thing(line):
+            self.count["real"] += 1
+            for words in invocations(line):
+                is_run = is_of(f"cachemuster {words[0]}", RUN_ELSEWHERE)
+                if not is_run and self._is_new(shlex.join(words)):
+                    shell.cachemuster(words)
+        elif is_of(line, RUN_ELSEWHERE):
+            self.count["elsewhere"] += 1
+        elif line.startswith("cd "):
+            place = here / line.removeprefix("cd ")
+            self.agent.cli.directory = place if place.is_dir() else here
+        else:
+            self.count["run"] += 1
+            if self._is_new(line.removeprefix("cachemuster ")):
+                shell.run(line)
+
+    def _is_new(self, line: str) -> bool:
+        """Whether it was not yet run with the configuration that is here now."""
+        place = self.agent.cli.directory
+        key = ((place / "cachemuster.yaml").read_text("utf-8"), line)
+        is_new = key not in self.seen
+        self.seen.add(key)
+        return is_new
 
     def _adapted(self, words: list[str]) -> list[str]:
         """Without a configuration that is not on this machine, or names a cluster that is not."""
