@@ -136,8 +136,8 @@ class Reader:
 
     def _is_new(self, line: str) -> bool:
         """Whether it was not yet run with the configuration that is here now."""
-        place = self.agent.cli.directory
-        key = ((place / "cachemuster.yaml").read_text("utf-8"), line)
+        file = self.agent.cli.directory / "cachemuster.yaml"
+        key = (file.read_text("utf-8") if file.exists() else "", line)
         is_new = key not in self.seen
         self.seen.add(key)
         return is_new

@@ -20,6 +20,15 @@ def test_the_contents_lead_to_every_page() -> None:
     assert set(rows) == {str(page.relative_to(DEPLOY)) for page in PAGES}
 
 
+def test_symptoms_are_on_one_page() -> None:
+    with_symptoms = [
+        str(page.relative_to(DEPLOY))
+        for page in DEPLOY.rglob("*.md")
+        if "| symptom |" in page.read_text("utf-8")
+    ]
+    assert with_symptoms == ["troubleshooting/README.md"]
+
+
 @pytest.mark.parametrize("page", [DEPLOY / "README.md", *PAGES], ids=lambda page: page.parent.name)
 class TestPage:
     def test_every_file_that_it_points_to_is_there(self, page: Path) -> None:

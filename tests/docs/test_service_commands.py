@@ -47,6 +47,7 @@ def test_every_line_that_asks_a_service_has_its_answer(scenario: Scenario) -> No
     scenario.cache("orders")
     assert {command.rpartition(" ")[0] for command in RUN} == {"cachemuster run --shard"}
     with service_process(scenario, *min(RUN).split()[2:]) as service:
+        service.until("sweep.finished", kind="sweep")
         until(lambda: service.get("/report.json")[0] == 200)
         for line in LINES:
             asked = line.replace(SERVICE, service.address).replace("curl ", "curl --fail ", 1)
