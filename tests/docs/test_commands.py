@@ -106,8 +106,8 @@ class Reader:
         """Each block begins with the configuration of the sandbox, and no state."""
         for file in here.glob("cachemuster.db*"):
             file.unlink()
-        for file in ("cachemuster.yaml", "identity", "operator.identity"):
-            shutil.copy(self.home / file, here / file)
+        for name in ("cachemuster.yaml", "identity", "operator.identity"):
+            shutil.copy(self.home / name, here / name)
 
     def _line(self, line: str, here: Path) -> None:
         shell = PageShell(self.agent.cli, adapted=self._adapted)

@@ -16,13 +16,13 @@ from discovery.sandbox.teleport.store import Store, Stored
 from tests.docs.pages import DEPLOY, shell_lines
 from tests.support.command_line import FRANKFURT, HUB, MEMBER, VIRGINIA, CommandLine, cli
 from tests.support.discovery_service import GROUP, DiscoveryService
-from tests.support.page_shell import NotInstalled, PageShell
+from tests.support.page_shell import NotInstalled, PageShell, StandIn
 from tests.support.teleport_sweeps import waiting_for
 
 pytestmark = pytest.mark.slow
 
 PAGE = (DEPLOY / "from-teleport-discovery" / "README.md").read_text("utf-8")
-SECRET, OPERATOR = "known-to-both", "operator.identity"
+SECRET = "known-to-both"
 ROLES = {account: f"arn:aws:iam::{account}:role/teleport-discovery" for account in (HUB, MEMBER)}
 TELEPORT_YAML = f"""\
 teleport: {{proxy_server: "%s"}}
@@ -128,10 +128,20 @@ def move(tmp_path: Path) -> Iterator[Move]:
         service = DiscoveryService(cluster, "aws-prod", matchers, SECRET)
         service.poll()
         store.before = {each.name: each for each in store.present}
-        stand_ins = {
-            "tsh": lambda _: str(cluster.issue("alice", EDITOR).write(tmp_path / OPERATOR)),
+
+        def log_in(_: Sequence[str]) -> str:
+            cluster.issue("alice", EDITOR).write(tmp_path / "operator.identity")
+            return ""
+
+        def restart(_: Sequence[str]) -> str:
+            """The matchers for caches have been taken out of its file."""
+            service.matchers.clear()
+            return ""
+
+        stand_ins: dict[str, StandIn] = {
+            "tsh": log_in,
             "tctl": lambda words: _tctl(cluster, words),
-            "systemctl": lambda _: str(service.matchers.clear()),
+            "systemctl": restart,
         }
         yield Move(made, cluster, service, PageShell(made, stand_ins))
         assert not store.lost
