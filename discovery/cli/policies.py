@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -29,6 +30,7 @@ KINDS: Final = (
     "member",
     "trust",
     "connect",
+    "connect-trust",
     "repairs",
     "database-service",
     "event-rule",
@@ -61,6 +63,13 @@ def _parse_hub(ctx: click.Context, param: click.Parameter, value: str | None) ->
         raise click.BadParameter(str(error)) from error
 
 
+def _parse_role(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    del ctx, param
+    if value is not None and not re.fullmatch(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+", value):
+        raise click.BadParameter("it is not the ARN of a role")
+    return value
+
+
 @click.command(name="policies")
 @click.argument("kind", type=click.Choice(KINDS), metavar="KIND")
 @click.option(
@@ -76,6 +85,20 @@ def _parse_hub(ctx: click.Context, param: click.Parameter, value: str | None) ->
     help="For the role of this account; else for all accounts.",
 )
 @click.option("--matcher", metavar="NAME", help="Whose connect role, if there are several.")
+@click.option(
+    "--database-service",
+    "service_role",
+    callback=_parse_role,
+    metavar="ARN",
+    help="For connect-trust: the role that the Database Service runs as.",
+)
+@click.option(
+    "--via",
+    callback=_parse_role,
+    metavar="ARN",
+    help="For connect-trust and database-service: a role that the Database Service assumes before "
+    "the one to connect with.",
+)
 @click.option(
     "--shards",
     type=click.IntRange(min=1),
@@ -102,6 +125,8 @@ def command(
     hub: Hub | None,
     account: str | None,
     matcher: str | None,
+    service_role: str | None,
+    via: str | None,
     shards: int | None,
     probes: bool,
     output_format: str | None,
@@ -116,6 +141,7 @@ def command(
     member                   policy of the role that it assumes in other accounts
     trust                    trust policy of that role
     connect                  policy of the role with which Teleport connects
+    connect-trust            who may assume that role
     repairs                  policy of whoever runs the script of `repairs`
     database-service         policy of the Database Service's own role
     event-rule               event pattern; as CloudFormation, queue and rule
@@ -130,6 +156,7 @@ def command(
       cachemuster policies hub
       cachemuster policies member --format cloudformation -o member.json
       cachemuster policies teleport-bot-role | tctl create -f
+      cachemuster policies connect-trust --via arn:aws:iam::111122223333:role/hop
 
     \b
     Exit: 0 printed, 1 could not, 64 the configuration has no use for it,
@@ -143,7 +170,7 @@ def command(
     with open_destination(output) as destination:
         usage = _usage(path, chosen, hub)
         usage = replace(usage, probes=True) if probes else usage
-        request = kinds.PolicyRequest(usage, account, matcher, shards)
+        request = kinds.PolicyRequest(usage, account, matcher, shards, service_role, via)
         try:
             document = _document(
                 chosen, request, PolicyFormat(output_format) if output_format else None
@@ -152,6 +179,8 @@ def command(
             raise click.UsageError(f"{reason}.") from reason
         for reference in kinds.references(document):
             stderr_line(f"Put the value of {reference} where its name is: secrets are not printed.")
+        if kinds.UNNAMED_SERVICE in json.dumps(document):
+            stderr_line("Put the role's ARN in its place, or name it with --database-service.")
         if kind == "database-service-config":
             from discovery.policies.database_service import configure_command
 

@@ -18,21 +18,26 @@ TOKEN_FILE: Final = "/etc/teleport-token"  # noqa: S105 - where a token is, not 
 """File in which the service finds the token that it joins with."""
 
 
-def service_statements(usage: AwsUsage, account_id: str | None) -> tuple[Statement, ...]:
+def service_statements(
+    usage: AwsUsage, account_id: str | None, *, via: str | None = None
+) -> tuple[Statement, ...]:
     """Statements that the Database Service's own role needs.
 
-    `account_id`: the service's own account; None: any.
+    Args:
+        usage: What the configuration needs of AWS.
+        account_id: The service's own account; None: any.
+        via: ARN of the role that it assumes first, which then needs these statements without it.
     """
-    return tuple(_service_statements(usage, account_id or ANY_ACCOUNT))
+    return tuple(_service_statements(usage, account_id or ANY_ACCOUNT, via))
 
 
-def _service_statements(usage: AwsUsage, account_id: str) -> Iterator[Statement]:
+def _service_statements(usage: AwsUsage, account_id: str, via: str | None) -> Iterator[Statement]:
     matchers = usage.config.matchers
     if usage.connect_roles:
         yield Statement(
             sid="AssumeConnectRoles",
             actions=("sts:AssumeRole",),
-            resources=usage.connect_roles,
+            resources=usage.connect_roles if via is None else (via,),
             without="nobody can connect to caches whose matcher names a role to connect with",
         )
     without_role = tuple(each for each in matchers if each.connect is None)

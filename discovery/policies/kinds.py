@@ -15,7 +15,7 @@ from discovery.policies.aws import (
 from discovery.policies.cloudformation import connect_template, hub_template, member_template
 from discovery.policies.connection import connection_of
 from discovery.policies.database_service import service_configuration, service_statements
-from discovery.policies.document import Json, Statement, policy_document
+from discovery.policies.document import Json, Statement, policy_document, trust_document
 from discovery.policies.events import event_pattern, event_template
 from discovery.policies.teleport import access_role, bot, bot_role, tbot
 from discovery.policies.usage import ANY_ACCOUNT, AwsUsage, NotApplicable, trust_policy
@@ -32,6 +32,10 @@ class PolicyRequest:
     """Whose connect role; None: the only one."""
     shards: int | None = None
     """How many processes there are, each with its queue; None: one queue."""
+    service_role: str | None = None
+    """ARN of the role that the Database Service runs as; None: a placeholder."""
+    via: str | None = None
+    """ARN of a role that the Database Service assumes before the one to connect with."""
 
 
 Documents = Json | tuple[Json, ...]
@@ -69,6 +73,24 @@ def _connecting(request: PolicyRequest) -> tuple[Statement, ...]:
     return connect_statements(request.usage, account_id, connection.matchers)
 
 
+def _connect_trust(request: PolicyRequest) -> Json:
+    """Trust of the role to connect with: the last role before it, and the agent where it probes.
+
+    Teleport sends the external id with its first step only (control_plane/README: Permissions).
+    """
+    reference = connection_of(request.usage, request.matcher).external_id
+    external_id = placeholder(reference) if reference is not None else None
+    if request.via is not None:
+        trust = trust_document(request.via, None)
+    else:
+        trust = trust_document(request.service_role or UNNAMED_SERVICE, external_id)
+    if request.usage.probes:
+        trust["Statement"] += trust_policy(request.usage.hub, external_id)["Statement"]
+    return trust
+
+
+UNNAMED_SERVICE: Final = "<the ARN of the role that the Database Service runs as>"
+
 KINDS: Final[Mapping[str, DocumentKind]] = {
     "hub": DocumentKind(
         "policy of the role or user that cachemuster runs as",
@@ -88,6 +110,7 @@ KINDS: Final[Mapping[str, DocumentKind]] = {
             request.usage, connection_of(request.usage, request.matcher)
         ),
     ),
+    "connect-trust": DocumentKind("who may assume that role", _connect_trust),
     "repairs": DocumentKind(
         "policy of whoever runs the script of `repairs`",
         lambda request: policy_document(
@@ -96,7 +119,9 @@ KINDS: Final[Mapping[str, DocumentKind]] = {
     ),
     "database-service": DocumentKind(
         "policy of the Database Service's own role",
-        lambda request: policy_document(service_statements(request.usage, request.account_id)),
+        lambda request: policy_document(
+            service_statements(request.usage, request.account_id, via=request.via)
+        ),
     ),
     "event-rule": DocumentKind(
         "event pattern; as CloudFormation, queue and rule",

@@ -26,8 +26,7 @@ from discovery.config.load import load_config, parse_config
 from discovery.control_plane.teleport.preflight import unserved_of
 from discovery.control_plane.teleport.services import ServiceMatcher
 from discovery.model.ownership import GROUP_LABEL, IAM_LABEL, MANAGED_BY, MANAGED_BY_LABEL
-from discovery.policies.document import trust_document
-from discovery.policies.kinds import KINDS, PolicyRequest, placeholder
+from discovery.policies.kinds import KINDS, PolicyRequest
 from discovery.policies.usage import AwsUsage, Hub
 from discovery.reports.tctl import write_documents
 from discovery.sandbox.teleport.roles import Role, RoleSet
@@ -168,13 +167,16 @@ def test_the_database_service_takes_what_is_registered_and_nothing_else() -> Non
 
 
 def test_the_role_to_connect_with_trusts_each_way_as_it_comes() -> None:
-    service = "arn:aws:iam::111122223333:role/teleport-database-service"
+    service, hop = (
+        f"arn:aws:iam::111122223333:role/teleport-{name}" for name in ("database-service", "hop")
+    )
     (connect,) = [each.connect for each in CONFIG.matchers if each.connect]
     assert connect.external_id is not None
-    secret = placeholder(connect.external_id)
-    assert documents("connect-trust-direct.json") == [trust_document(service, secret)]
-    hop = service.replace("teleport-database-service", "teleport-hop")
-    assert documents("connect-trust-chained.json") == [trust_document(hop, None)]
+    usage = AwsUsage.of(CONFIG, HUB, None)
+    for file, via in (("connect-trust-direct.json", None), ("connect-trust-chained.json", hop)):
+        request = PolicyRequest(usage, service_role=service, via=via)
+        assert documents(file) == [KINDS["connect-trust"].make(request)]
+    assert "Condition" in documents("connect-trust-direct.json")[0]["Statement"][0]
     (policy,) = documents("database-service-policy.json")
     (statement,) = policy["Statement"]
     role = connect.assume_role_arn.rpartition("/")[2]

@@ -92,6 +92,7 @@ def test_external_ids_are_not_printed(cli: CommandLine) -> None:
         (["hub", "--hub", "agent"], "is not the ARN"),
         (["member", "--account", "999988887777"], "No role is taken on in account"),
         (["connect", "--matcher", "none"], "No matcher is named"),
+        (["connect-trust", "--via", "hop"], "is not the ARN of a role"),
     ],
 )
 def test_what_makes_no_sense_is_refused(cli: CommandLine, arguments: list[str], said: str) -> None:

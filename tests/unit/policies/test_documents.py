@@ -460,6 +460,33 @@ def test_the_database_service_assumes_the_roles_that_matchers_name() -> None:
     ]
 
 
+SERVICE, HOP = (f"arn:aws:iam::111122223333:role/{name}" for name in ("service", "hop"))
+
+
+def trusting(found: AwsUsage, **request: Any) -> list[tuple[str, Any]]:
+    """Whom the role to connect with lets in, each with its condition."""
+    statements = KINDS["connect-trust"].make(PolicyRequest(found, **request))["Statement"]  # type: ignore[call-overload]
+    return [(each["Principal"]["AWS"], each.get("Condition")) for each in statements]
+
+
+def test_only_the_first_role_of_a_chain_is_sent_the_external_id() -> None:
+    found = usage(aws=aws(), matchers=[{"name": "a", "connect": CONNECT}])
+    asked = {"StringEquals": {"sts:ExternalId": "<the value of env:CONNECT>"}}
+    assert trusting(found, service_role=SERVICE) == [(SERVICE, asked)]
+    assert trusting(found, service_role=SERVICE, via=HOP) == [(HOP, None)]
+    assert trusting(replace(found, probes=True), via=HOP) == [(HOP, None), (HUB.arn, asked)]
+    ((unnamed, _),) = trusting(found)
+    assert "Database Service" in unnamed
+
+
+def test_each_role_of_a_chain_assumes_the_next_one() -> None:
+    found = usage(aws=aws(), matchers=[{"name": "a", "connect": {"assume_role_arn": ROLE}}])
+    request = PolicyRequest(found, via=HOP)
+    policies = (KINDS["database-service"].make(request), made("database-service", found))
+    assumed = [policy["Statement"][0]["Resource"] for policy in policies]  # type: ignore[call-overload]
+    assert assumed == [HOP, "arn:aws:iam::*:role/teleport-connect"]
+
+
 def test_without_a_role_to_connect_with_the_database_service_connects_by_itself() -> None:
     found = usage(aws=aws(), matchers=[{"name": "a", "names": "orders"}])
     assert actions("database-service", found) == {
