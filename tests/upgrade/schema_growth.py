@@ -7,7 +7,7 @@ from typing import Any
 
 Schema = Mapping[str, Any]
 
-_SAME = ("type", "const", "format", "pattern", "minimum", "maximum")
+_SAME = ("type", "const", "format", "pattern", "minimum", "maximum", "$ref")
 """Keywords that a newer schema keeps as they are."""
 _BRANCHES = ("anyOf", "oneOf")
 
@@ -24,11 +24,12 @@ def losses(old: Schema, new: Schema, path: str = "") -> Iterator[str]:
         for value in old.get(keyword, ()):
             if value not in new.get(keyword, ()):
                 yield f"{path or '/'}: {value} is gone from {keyword}"
-    for name, member in old.get("properties", {}).items():
-        if name in new.get("properties", {}):
-            yield from losses(member, new["properties"][name], f"{path}/{name}")
-        else:
-            yield f"{path}/{name}: is gone"
+    for keyword in ("properties", "$defs"):
+        for name, member in old.get(keyword, {}).items():
+            if name in new.get(keyword, {}):
+                yield from losses(member, new[keyword][name], f"{path}/{name}")
+            else:
+                yield f"{path}/{name}: is gone"
     if "items" in old:
         yield from losses(old["items"], new.get("items", {}), f"{path}/*")
     for keyword in _BRANCHES:

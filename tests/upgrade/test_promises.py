@@ -56,6 +56,21 @@ def test_the_report_document_has_only_grown() -> None:
     assert list(losses(VERSION_2, committed_schema())) == []
 
 
+@pytest.mark.parametrize(
+    ("then", "now"),
+    [
+        ("probe_1.schema.json", "discovery/reports/probe.schema.json"),
+        ("event_1.schema.json", "discovery/notify/event.schema.json"),
+    ],
+)
+def test_other_documents_have_only_grown(then: str, now: str) -> None:
+    before, after = (
+        json.loads(file.read_text("utf-8")) for file in (HERE / then, DEPLOY.parent / now)
+    )
+    assert len(before["properties"]) > 1
+    assert list(losses(before, after)) == []
+
+
 def items(schema: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = schema["properties"]["items"]["items"]
     return found
@@ -80,6 +95,13 @@ def test_what_a_reader_would_miss_is_noticed(
     changed = copy.deepcopy(VERSION_2)
     change(changed)
     assert any(loss in each for each in losses(VERSION_2, changed))
+
+
+def test_members_of_what_is_referred_to_are_looked_at_too() -> None:
+    event = json.loads((HERE / "event_1.schema.json").read_text("utf-8"))
+    changed = copy.deepcopy(event)
+    del changed["$defs"]["subject"]["properties"]["arn"]
+    assert any("/subject/arn: is gone" in each for each in losses(event, changed))
 
 
 def test_what_is_added_is_no_loss() -> None:
