@@ -68,7 +68,8 @@ def sandbox(tmp_path: Path) -> Iterator[Mapping[str, str]]:
 
 def script() -> tuple[str, dict[int, str]]:
     """The commands of the page, and by the number of their block what some of them answer."""
-    commands, shown = [], {}
+    commands: list[str] = []
+    shown: dict[int, str] = {}
     for kind, text in BLOCKS:
         if kind == "text":
             shown[len(commands) - 1] = text
