@@ -79,7 +79,7 @@ def script() -> tuple[str, dict[int, str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(bool(MISSING), reason=f"not installed here: {', '.join(MISSING)}")
 def test_the_page_from_top_to_bottom(sandbox: Mapping[str, str], tmp_path: Path) -> None:
     commands, shown = script()
@@ -89,7 +89,7 @@ def test_the_page_from_top_to_bottom(sandbox: Mapping[str, str], tmp_path: Path)
         env=sandbox,
         capture_output=True,
         text=True,
-        timeout=270,
+        timeout=540,
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
