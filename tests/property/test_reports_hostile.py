@@ -101,10 +101,12 @@ def saying(text: str) -> Report:
         iam=IamJudgement(IamVerdict.NOT_READY, NOW, (text,), (wrong,), probe),
         database=resource,
     )
+    assert one.iam is not None
+    other = replace(one, iam=replace(one.iam, probe=None))  # several logins are grouped by words
     return report(
         one,
-        replace(one, cache="b", action=Action.BLOCKED, reason=Reason.REJECTED),
-        replace(one, cache="c", error=ItemError(text, text, retryable=False)),
+        replace(other, cache="b", action=Action.BLOCKED, reason=Reason.REJECTED),
+        replace(other, cache="c", error=ItemError(text, text, retryable=False)),
         scopes=(replace(scopes()[1], message=text),),
         guard=replace(REFUSED, message=text),
         error=text,

@@ -91,7 +91,7 @@ def _member(item: Item, report: Report, *, says: bool, changes: bool, full: bool
 def _details(item: Item, report: Report, *, changes: bool, full: bool) -> Iterator[str]:
     """What one item has for itself."""
     if login := login_text(item):
-        yield words(login)
+        yield code(login)
     if item.previous_name:
         yield f"was {code(item.previous_name)}"
     if item.action in (Action.CREATE, Action.UPDATE) and item.name:
@@ -112,7 +112,7 @@ def _one_line(item: Item, report: Report) -> str:
     codes = {one.code.value for one in found if one.severity is not Severity.INFO}
     about = [code(each) for each in (item.reason.value, *sorted(codes))]
     if login := login_text(item):
-        about.append(words(login))
+        about.append(code(login))
     return " · ".join((f"**{_action(item.action)}**", _place(item, report), *about))
 
 
