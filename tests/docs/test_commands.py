@@ -40,7 +40,6 @@ RUN_ELSEWHERE = {
 WALKED = {
     ("deploy/leaving/README.md", ""): "tests/docs/test_deploy_leaving.py",
     ("deploy/from-teleport-discovery/README.md", ""): "tests/docs/test_deploy_from_discovery.py",
-    ("deploy/teleport/README.md", "Try a login"): "tests/docs/test_deploy_login.py",
     ("deploy/teleport/users.md", ""): "tests/docs/test_deploy_login.py",
 }
 """Pages, and sections of pages, all of whose lines another test runs in order."""

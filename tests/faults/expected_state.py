@@ -60,7 +60,9 @@ def find(world: World, arn: str) -> Place | None:
     """The cache of that ARN."""
     account_id, region_name = scope_of(arn)
     account = world.accounts.get(account_id)
-    for region in account.regions if account is not None else ():
+    if account is None:
+        return None
+    for region in account.regions:
         cache = region.caches.get(arn.rpartition(":")[2])
         if region.place.name == region_name and cache is not None and cache.arn == arn:
             return Place(account, region, cache)
