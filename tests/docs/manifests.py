@@ -29,6 +29,8 @@ def validate(manifest: Manifest) -> None:
 
 def pod_of(manifest: Manifest) -> Manifest:
     spec = manifest["spec"]
+    if manifest["kind"] == "Pod":
+        return manifest
     if manifest["kind"] == "CronJob":
         spec = spec["jobTemplate"]["spec"]
     template: Manifest = spec["template"]
