@@ -118,7 +118,6 @@ def runner(tmp_path: Path) -> Iterator[Runner]:
 
 @pytest.mark.slow
 def test_what_was_commented_and_approved_is_applied_and_nothing_else(runner: Runner) -> None:
-    assert runner.run("audit", "Check the configuration").returncode == 0
     assert runner.audit() == 0
     assert runner.is_pending
     done = runner.run("audit", "Comment on the pull request")

@@ -38,8 +38,8 @@ def merged(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     made = copy.deepcopy(defaults)
     for key, value in values.items():
         old = made.get(key)
-        both = isinstance(value, dict) and isinstance(old, dict)
-        made[key] = merged(value, old) if both else value
+        is_map = isinstance(value, dict) and isinstance(old, dict)
+        made[key] = merged(value, old or {}) if is_map else value
     return made
 
 

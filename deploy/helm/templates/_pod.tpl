@@ -2,6 +2,7 @@
 
 {{- define "cachemuster.pod" -}}
 {{- $root := .root -}}
+{{- include "cachemuster.check" $root -}}
 {{- $tbot := eq $root.Values.teleport.identity "tbot" -}}
 metadata:
   labels:

@@ -1,11 +1,11 @@
 {{/* What the templates read out of config, and what they refuse. */}}
 
 {{- define "cachemuster.snapshot" -}}
-{{- dig "state" "snapshot" "" .Values.config | default "" -}}
+{{- (.Values.config.state).snapshot | default "" -}}
 {{- end -}}
 
 {{- define "cachemuster.isTeleport" -}}
-{{- if eq (dig "control_plane" "kind" "" .Values.config) "teleport" }}yes{{ end -}}
+{{- if eq ((.Values.config.control_plane).kind | default "") "teleport" }}yes{{ end -}}
 {{- end -}}
 
 {{- define "cachemuster.identityDirectory" -}}
@@ -68,7 +68,7 @@ again with the pod's AWS role. */}}
 
 {{- define "cachemuster.checkService" -}}
 {{- if eq .Values.mode "run" -}}
-{{- include "cachemuster.checkShard" (list . "config.service.events.queue_url" (dig "service" "events" "queue_url" "" .Values.config)) -}}
+{{- include "cachemuster.checkShard" (list . "config.service.events.queue_url" ((.Values.config.service).events).queue_url) -}}
 {{- if regexMatch "^(127[.]|localhost:|\\[::1\\])" .Values.config.service.listen -}}
 {{- fail (printf "config.service.listen is %s, where Kubernetes' probes and Prometheus cannot reach it: leave it out" .Values.config.service.listen) -}}
 {{- end -}}
