@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,7 +17,7 @@ from tests.sdk_cache import keep_what_the_sdk_reads
 
 settings.register_profile(
     "default",
-    max_examples=150,
+    max_examples=100,
     derandomize=True,  # what passed here passes there; `long` is for finding what nobody has seen
     deadline=None,
     print_blob=True,
@@ -25,6 +27,12 @@ settings.register_profile(
     "long", parent=settings.get_profile("default"), max_examples=3000, derandomize=False
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+# State files are synced to the disk all the time; where there is a file system in memory, that is
+# no disk. What a test leaves behind is not kept (pyproject.toml).
+MEMORY, ENOUGH = Path("/dev/shm"), 2 * 2**30
+if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH and os.access(MEMORY, os.W_OK):
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 os.environ.pop("COLUMNS", None)  # reports are as wide as it says, and their texts are held at 80
 

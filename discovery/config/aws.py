@@ -70,8 +70,8 @@ class Account(Section):
     id: AccountIdText
     """Twelve digits, in quotes: YAML reads 012345670123 as another number."""
     name: AccountName | None = None
-    """How the account is called in reports and by `{account_name}` in labels. Default: as its
-    organization calls it, where `accounts` has one."""
+    """How the account is called in reports and by `{account_name}` in labels where no organization
+    in `accounts` says it. Default: it has no name."""
     role_arn: RoleArn | None = None
     """The role to take on in that account; it has to be a role of that account. None: the
     account is the one of the agent's own credentials."""

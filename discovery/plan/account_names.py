@@ -1,4 +1,4 @@
-"""How accounts are called: by the configuration, else by their organization (R1). Pure.
+"""How accounts are called: by their organization, else by the configuration (R1). Pure.
 
 A name that was not read this time is the one that was read last, so that no label depends on
 whether an organization answers.
@@ -30,13 +30,13 @@ NOT_LISTED = ListedNames()
 def known_names(
     rules: Rules, remembered: Mapping[AccountId, str], listed: ListedNames = NOT_LISTED
 ) -> Mapping[str, str]:
-    """Return the names of accounts: configured, else read now, else read last."""
+    """Return the names of accounts: read now, else read last, else configured."""
     if not rules.uses_account_names:
         return {}
     forgotten = accounts_forgotten(rules, remembered, listed)
     names = {str(each): name for each, name in remembered.items() if each not in forgotten}
     names |= {str(each): name for each, name in listed.names.items() if name is not UNKNOWN}
-    return {**names, **rules.account_names}
+    return {**rules.account_names, **names}
 
 
 def accounts_read(

@@ -7,17 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from discovery.model.codes import FindingCode, IamVerdict, Severity
-from discovery.model.values import Finding, Scope
+from discovery.model.codes import FindingCode, IamVerdict, ProbeOutcome, ProbeStep, Severity
+from discovery.model.values import Finding, Probe, Scope
 from discovery.plan.iam.finding_table import FINDINGS
+from discovery.plan.item import Item
 from discovery.reports.item_text import short_name
 from discovery.reports.listing import first
-from discovery.reports.message_groups import group_by_message
+from discovery.reports.message_groups import MessageGroup, group_by_message
 from discovery.reports.report import Report
-from discovery.reports.summary import counted
+from discovery.reports.summary import counted, login_counts
 
 SEVERITIES: Final = (Severity.BLOCKER, Severity.WARNING, Severity.INFO)
 """Severities, the most pressing first."""
+
+_UNPROVED: Final = ProbeOutcome.UNPROVED
 
 NAMED: Final = 3
 """How many of the caches that share a finding are named."""
@@ -111,6 +114,26 @@ def judgements(report: Report) -> Counter[IamVerdict]:
     return Counter(item.iam.verdict for item in report.items if item.iam)
 
 
-def verdicts(judged: Counter[IamVerdict]) -> str:
-    """Word the counts of verdicts: `2 ready, 1 not-ready, 0 unknown`."""
-    return ", ".join(f"{judged[verdict]} {verdict.value}" for verdict in IamVerdict)
+def verdicts(report: Report) -> str:
+    """Word the counts of verdicts, and of logins where some were tried.
+
+    `2 ready, 1 not-ready, 0 unknown; logins: 2 proved`
+    """
+    judged, logins = judgements(report), login_counts(report)
+    words = ", ".join(f"{judged[verdict]} {verdict.value}" for verdict in IamVerdict)
+    return f"{words}; {logins}" if logins else words
+
+
+LoginGroup = MessageGroup[ProbeStep, tuple[Item, Probe]]
+
+
+def unproved_logins(report: Report) -> tuple[LoginGroup, ...]:
+    """Group logins that proved nothing by step and message: they make no finding."""
+    probes = ((item, item.iam.probe) for item in report.items if item.iam is not None)
+    return group_by_message(
+        [(item, probe) for item, probe in probes if probe and probe.outcome is _UNPROVED],
+        kind=lambda login: login[1].step,
+        message=lambda login: login[1].message,
+        own_words=lambda login: (login[1].user,),
+        beside=lambda login: (login[0].cache, str(login[0].scope)),
+    )

@@ -24,6 +24,12 @@ def probe_text(probe: Probe) -> str:
     return f"{probe.outcome.value}{at}{user}"
 
 
+def login_text(item: Item) -> str:
+    """Word what came of a login to the item's cache: `login proved as app`; empty for none."""
+    probe = item.iam.probe if item.iam is not None else None
+    return f"login {probe_text(probe)}" if probe is not None else ""
+
+
 def counted_items(items: Iterable[Item]) -> str:
     """Count items, as caches where all of them are: `4 caches`, `1 item`."""
     listed = tuple(items)

@@ -26,7 +26,7 @@ def sentence(report: Report) -> str:
 
     `312 caches in 41 accounts; 3 created, 1 removed; 2 scopes unread since 09:14`
     """
-    parts = (_found, _happened, _turned, _probed, _unread, _ended, _paused)
+    parts = (_found, _happened, _turned, login_counts, _unread, _ended, _paused)
     return "; ".join(words for part in parts if (words := part(report)))
 
 
@@ -104,8 +104,8 @@ def _turned(report: Report) -> str:
     return f"{turned} no longer ready for IAM login" if turned else ""
 
 
-def _probed(report: Report) -> str:
-    """Count the caches that were probed, by the outcome that says most of each."""
+def login_counts(report: Report) -> str:
+    """Count the caches that were probed, by the outcome that says most of each; empty for none."""
     probes = (item.iam.probe for item in report.items if item.iam is not None)
     count = Counter(probe.outcome for probe in probes if probe is not None)
     words = [f"{count[outcome]} {outcome.value}" for outcome in ProbeOutcome if count[outcome]]

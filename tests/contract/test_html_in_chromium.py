@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from discovery.reports.report import Report
 from discovery.reports.view import Format
 from tests.bench.fleet_report import fleet_report
 from tests.property.test_reports_hostile import INJECTIONS, saying
-from tests.support.browser import CHROMIUM, Browser, browsing
+from tests.support.browser import CHROMIUM, Browser, chromium, new_page
 from tests.support.rendered import rendered
 from tests.support.report_samples import REFUSED, full_report
 from tests.support.status_samples import fleet_status, sweeps_over_time
@@ -38,10 +38,17 @@ TOO_WIDE = "document.documentElement.scrollWidth - innerWidth"
 Written = Callable[[Report], str]
 
 
+@pytest.fixture(scope="module")
+def devtools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The browser of all tests; each has a page and a profile of its own."""
+    with chromium(tmp_path_factory.mktemp("chromium")) as address:
+        yield address
+
+
 @pytest.fixture
-async def browser(tmp_path: Path) -> AsyncIterator[Browser]:
-    """A browser that must have had nothing to complain of, and asked for the page alone."""
-    async with browsing(tmp_path / "profile") as browser:
+async def browser(devtools: str, tmp_path: Path) -> AsyncIterator[Browser]:
+    """A page that must have had nothing to complain of, and was asked for alone."""
+    async with new_page(devtools) as browser:
         await browser.look()
         yield browser
     assert browser.said == []

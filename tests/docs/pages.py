@@ -16,9 +16,10 @@ DEPLOY = ROOT / "deploy"
 
 
 def shell_lines(text: str) -> Iterator[str]:
-    """Every line of the shell blocks of a page."""
+    """Every line of the shell blocks of a page, each with those that continue it."""
     for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL):
-        yield from (line for line in block.splitlines() if line.strip())
+        whole = re.sub(r"\\\n\s*", "", block)
+        yield from (line for line in whole.splitlines() if line.strip())
 
 
 def named_files(text: str) -> set[str]:

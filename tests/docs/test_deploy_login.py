@@ -1,4 +1,4 @@
-"""deploy/teleport: the commands that log in to a cache of the sandbox are run as they stand."""
+"""deploy/teleport/users.md: its commands are run as they stand, and answer what the page shows."""
 
 from __future__ import annotations
 
@@ -6,26 +6,41 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from tests.docs.pages import DEPLOY, invocations, parse
 from tests.support.command_line import SCRIPT, bare_environment
 
-PAGE = (Path(__file__).parents[2] / "deploy" / "teleport" / "README.md").read_text("utf-8")
+PAGE = (DEPLOY / "teleport" / "users.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+CLUSTER = "# needs a Teleport cluster\n"
+"""The first line of a block that is not run."""
+END = "---- end of a block ----"
 PROGRAMS = ("redis-cli", "jq", "aws")
 MISSING = [program for program in PROGRAMS if shutil.which(program) is None]
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(bool(MISSING), reason=f"not installed here: {', '.join(MISSING)}"),
-]
+
+def test_all_but_tsh_is_run() -> None:
+    assert {kind for kind, _ in BLOCKS} == {"sh", "text"}
+    kept_back = [text for kind, text in BLOCKS if kind == "sh" and text.startswith(CLUSTER)]
+    assert [text.removeprefix(CLUSTER).split()[:3] for text in kept_back] == [
+        ["tsh", "db", "connect"]
+    ]
+    assert "tsh" not in "".join(text for kind, text in BLOCKS if text not in kept_back)
+
+
+def test_every_command_in_its_sentences_is_one_that_the_program_takes() -> None:
+    lines = re.findall(r"`(cachemuster \S+ [^`]+)`", " ".join(PAGE.split()))
+    named = {parse(words) for line in lines for words in invocations(line)}
+    assert named == {"policies", "probe", "sandbox"}
 
 
 @pytest.fixture
-def sandbox(tmp_path: Path) -> Iterator[None]:
-    """The sandbox, with its variables in `sandbox.env`, and `cachemuster` on the way to it."""
+def sandbox(tmp_path: Path) -> Iterator[Mapping[str, str]]:
+    """The sandbox, with its variables in `sandbox.env`; the environment in which commands run."""
     program = tmp_path / "bin" / "cachemuster"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m discovery.cli "$@"\n')
@@ -44,23 +59,41 @@ def sandbox(tmp_path: Path) -> Iterator[None]:
         for line in process.stderr:
             if line.startswith("What the cluster holds"):
                 break
-        yield
+        found = bare_environment()
+        path = f"{program.parent}:{found['PATH']}"
+        yield {**found, "PATH": path, "AWS_CONFIG_FILE": "/dev/null", "AWS_PAGER": ""}
         process.terminate()
         process.communicate(timeout=60)
 
 
-def test_a_token_gets_a_pong_as_the_page_says(sandbox: None, tmp_path: Path) -> None:
-    section = PAGE[PAGE.index("## Try a login") :]
-    [commands] = re.findall(r"```sh\n(.*?)```", section[: section.index("\n## ", 3)], re.DOTALL)
-    environment = bare_environment()
-    environment["PATH"] = f"{tmp_path / 'bin'}:{environment['PATH']}"
+def script() -> tuple[str, dict[int, str]]:
+    """The commands of the page, and by the number of their block what some of them answer."""
+    commands: list[str] = []
+    shown: dict[int, str] = {}
+    for kind, text in BLOCKS:
+        if kind == "text":
+            shown[len(commands) - 1] = text
+        elif not text.startswith(CLUSTER):
+            commands.append(text)
+    return "".join(f"{text}echo '{END}'\n" for text in commands), shown
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(bool(MISSING), reason=f"not installed here: {', '.join(MISSING)}")
+def test_the_page_from_top_to_bottom(sandbox: Mapping[str, str], tmp_path: Path) -> None:
+    commands, shown = script()
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", commands],
         cwd=tmp_path,
-        env={**environment, "AWS_CONFIG_FILE": "/dev/null", "AWS_PAGER": ""},
+        env=sandbox,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=540,
         check=False,
     )
-    assert (done.returncode, done.stdout) == (0, "PONG\n"), done.stderr
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    # redis-cli ends an error with an empty line where it reads commands from a file.
+    answers = done.stdout.replace("\n\n", "\n").split(f"{END}\n")
+    assert {place: answers[place] for place in shown} == shown
+    assert len(shown) == 5

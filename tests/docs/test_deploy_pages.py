@@ -18,7 +18,9 @@ def test_the_index_leads_to_every_page() -> None:
     assert linked == {str(page.relative_to(DEPLOY)) for page in PAGES}
 
 
-@pytest.mark.parametrize("page", [DEPLOY / "README.md", *PAGES], ids=lambda page: page.parent.name)
+@pytest.mark.parametrize(
+    "page", sorted(DEPLOY.rglob("*.md")), ids=lambda page: str(page.relative_to(DEPLOY))
+)
 class TestPage:
     def test_every_file_that_it_points_to_is_there(self, page: Path) -> None:
         text = page.read_text("utf-8")

@@ -84,7 +84,7 @@ def test_a_document_is_what_policies_prints(file: str) -> None:
 
 
 def test_every_file_is_told_of_and_every_file_told_of_is_there() -> None:
-    files = {file.name for file in HERE.iterdir()} - {"README.md"}
+    files = {file.name for file in HERE.iterdir() if file.suffix != ".md"}
     table = README[: README.index("## 1.")]
     shown = set(re.findall(r"`([a-z-]+\.(?:yaml|json|service))`", table))
     assert shown == files

@@ -47,8 +47,10 @@ class Outcome:
     """Items of the last sweep that were not done."""
 
 
-async def denied_for(directory: Path, *, caches: int, sweeps: int) -> Outcome:
-    """Sweep every five minutes while each create is denied, then once when it is allowed."""
+async def denied_for(
+    directory: Path, *, caches: int, sweeps: int, interval: timedelta = INTERVAL
+) -> Outcome:
+    """Sweep again and again while each create is denied, then once when it is allowed."""
     async with opened() as environment:
         simulation = Simulation(environment, directory, seed=2)
         [agent] = simulation.agents
@@ -71,7 +73,7 @@ async def denied_for(directory: Path, *, caches: int, sweeps: int) -> Outcome:
                 log.log_run(report, kind="sweep")
                 not_done = report.failed_items
                 agent.lifetime.runs.clear()
-                environment.clock.advance(INTERVAL)
+                environment.clock.advance(interval)
             agent.breaks.clear()
             attempts = ALWAYS - denial.times
             after = await agent.run(AgentCommand("scheduled"))

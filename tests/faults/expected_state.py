@@ -58,7 +58,15 @@ def caches(world: World) -> Iterator[Place]:
 
 def find(world: World, arn: str) -> Place | None:
     """The cache of that ARN."""
-    return next((each for each in caches(world) if each.cache.arn == arn), None)
+    account_id, region_name = scope_of(arn)
+    account = world.accounts.get(account_id)
+    if account is None:
+        return None
+    for region in account.regions:
+        cache = region.caches.get(arn.rpartition(":")[2])
+        if region.place.name == region_name and cache is not None and cache.arn == arn:
+            return Place(account, region, cache)
+    return None
 
 
 def scope_of(arn: str) -> tuple[str, str]:

@@ -216,16 +216,11 @@ class ConvergenceCheck:
         return target.name.casefold() in taken or len(rivals) > 1
 
     def _differing(self, target: Expected, named: Resource, found: list[Resource]) -> Iterator[str]:
-        """What is wrong with the one that has the wanted name. A copy that people have made may
-        count in its place, if the list has ever shown the copy alone; then that one is right."""
-        copies = [
-            each for each in found if each.name in self.registered_by_people and each is not named
-        ]
-        if not any(self._is_right(target, each) for each in copies):
+        """What is wrong with the one that has the wanted name. If people have made it, it does not
+        count beside one that an agent has made."""
+        is_copy = named.name in self.registered_by_people
+        if not (is_copy and any(self._is_sure(each.name, target.arn) for each in found)):
             yield from self._wrong(target, named)
-
-    def _is_right(self, target: Expected, found: Resource) -> bool:
-        return not any(self._wrong(target, found))
 
     def _wrong(self, target: Expected, found: Resource) -> Iterator[str]:
         origin = found.labels.get("teleport.dev/origin")

@@ -14,8 +14,8 @@ import pytest
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-SEEDS, KILLS = 60, 6
-SEEDS_AT_ONCE, KILLS_AT_ONCE = 15, 2
+SEEDS, KILLS = 40, 6
+SEEDS_AT_ONCE, KILLS_AT_ONCE = 10, 2
 
 
 def run_simulation(*arguments: str) -> str:

@@ -20,8 +20,8 @@ from tests.faults.simulation import Simulation
 
 pytestmark = pytest.mark.slow
 
-SWEEPS, SETTLED, WINDOW = 288, 50, 12
-INTERVAL = timedelta(minutes=5)
+SWEEPS, SETTLED, WINDOW = 144, 40, 12
+INTERVAL = timedelta(minutes=10)
 PACKAGES = ("discovery.", "matchers.", "state.")
 
 

@@ -14,7 +14,15 @@ from discovery.reports.tctl import write_resources
 from discovery.reports.terminal.status_table import write_status_table
 from discovery.reports.view import Detail, Format, GroupBy, View
 from tests.golden.golden import assert_golden
-from tests.support.report_samples import NOW, REFUSED, WEST, carried_out, database, full_report
+from tests.support.report_samples import (
+    NOW,
+    REFUSED,
+    WEST,
+    carried_out,
+    database,
+    full_report,
+    probed,
+)
 from tests.unit.reports.test_status import make_state
 
 AUDIT = full_report(endpoints={"sts": "http://127.0.0.1:4566"}, guard=REFUSED)
@@ -27,6 +35,7 @@ OWNED = full_report(
     ),
     account_names={WEST.account_id: "shop"},
 )
+PROBED = full_report(items=probed(AUDIT.items))
 SWEEP = carried_out(full_report(), failed="orders")
 
 
@@ -59,6 +68,14 @@ SWEEP = carried_out(full_report(), failed="orders")
             Format.MARKDOWN,
             View(title="audit", findings=True, group_by=GroupBy.OWNER),
         ),
+        ("audit-probe.txt", PROBED, Format.TABLE, View(title="audit", findings=True)),
+        (
+            "audit-probe-account.txt",
+            PROBED,
+            Format.TABLE,
+            View(title="audit", findings=True, group_by=GroupBy.ACCOUNT),
+        ),
+        ("audit-probe.md", PROBED, Format.MARKDOWN, View(title="audit", findings=True)),
         ("audit.csv", OWNED, Format.CSV, View(title="audit", findings=True)),
         ("audit.json", AUDIT, Format.JSON, View(title="audit", findings=True)),
         ("audit.md", AUDIT, Format.MARKDOWN, View(title="audit", findings=True)),

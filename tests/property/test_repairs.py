@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from discovery.config.aws import Account
 from discovery.model.codes import Action, IamVerdict, Reason, Severity
-from discovery.model.repair_steps import Comment, Count, Wait, cuts_off
+from discovery.model.repair_steps import Comment, Count, CreateGroup, Wait, cuts_off
 from discovery.model.values import Complete, Finding, KnownCache, UsersAndGroups
 from discovery.plan.iam.aws_cli import options
 from discovery.plan.iam.effects import facts_after
@@ -70,6 +70,16 @@ def test_a_warning_takes_access_from_nobody(case: Case) -> None:
             if not is_blocker(repair.finding):
                 assert not cuts_off(repair.steps)
                 assert set(before.users) <= set(iam_verdict(*facts).users)
+
+
+@given(situations())
+def test_no_repair_asks_for_the_next_group(case: Case) -> None:
+    cache, known = case
+    repairs = [
+        one for each in repairs_in_scope([cache], known, Selection()) for one in each.repairs
+    ]
+    groups = [step for one in repairs for step in one.steps if isinstance(step, CreateGroup)]
+    assert len(groups) <= 2
 
 
 @given(situations())

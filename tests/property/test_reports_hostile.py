@@ -10,8 +10,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from discovery.model.codes import Action, FindingCode, IamVerdict, NoteCode, Reason, Severity
-from discovery.model.values import Change, Finding, IamJudgement, ItemError, Note, ResourceName
+from discovery.model.codes import (
+    Action,
+    FindingCode,
+    IamVerdict,
+    NoteCode,
+    ProbeOutcome,
+    ProbeStep,
+    Reason,
+    Severity,
+)
+from discovery.model.values import (
+    Change,
+    Finding,
+    IamJudgement,
+    ItemError,
+    Note,
+    Probe,
+    ResourceName,
+)
 from discovery.reports.document import write_document
 from discovery.reports.markdown.limit import COMMENT_LIMIT
 from discovery.reports.report import Report
@@ -69,6 +86,7 @@ def saying(text: str) -> Report:
         database("orders"), name=ResourceName(text), labels={text: text}, description=text
     )
     wrong = Finding(FindingCode.NO_IAM_USER, Severity.BLOCKER, text, text, (text, f"aws {text}"))
+    probe = Probe(ProbeOutcome.UNPROVED, text, ProbeStep.AUTH, NOW, text)
     one = item(
         Action.UPDATE,
         Reason.RENAMED,
@@ -80,13 +98,15 @@ def saying(text: str) -> Report:
         matcher=text,
         owner=text,
         changes=(Change("/metadata/labels/x", text, {text: text}),),
-        iam=IamJudgement(IamVerdict.NOT_READY, NOW, (text,), (wrong,)),
+        iam=IamJudgement(IamVerdict.NOT_READY, NOW, (text,), (wrong,), probe),
         database=resource,
     )
+    assert one.iam is not None
+    other = replace(one, iam=replace(one.iam, probe=None))  # several logins are grouped by words
     return report(
         one,
-        replace(one, cache="b", action=Action.BLOCKED, reason=Reason.REJECTED),
-        replace(one, cache="c", error=ItemError(text, text, retryable=False)),
+        replace(other, cache="b", action=Action.BLOCKED, reason=Reason.REJECTED),
+        replace(other, cache="c", error=ItemError(text, text, retryable=False)),
         scopes=(replace(scopes()[1], message=text),),
         guard=replace(REFUSED, message=text),
         error=text,

@@ -135,12 +135,13 @@ def test_a_renamed_account_gets_another_label_and_one_that_left_is_forgotten(fle
     assert fleet.scenario.state.account_names == {HUB: "platform"}
 
 
-def test_the_configured_name_wins(fleet: Fleet) -> None:
+def test_the_configured_name_is_used_until_the_organization_says_one(fleet: Fleet) -> None:
     fleet.configure(fleet.own_entry(name="Payments (prod)"))
-    shown = fleet.scenario.sweep()
-    assert fleet.labels == {"sessions": "platform", "orders": "Payments (prod)"}
+    fleet.scenario.fault(Effect.DENIED, **LISTS)
+    shown = fleet.scenario.sweep(exits=3)
+    assert fleet.labels["orders"] == "Payments (prod)"
     assert shown.item("orders")["account_name"] == "Payments (prod)"
-    fleet.configure(fleet.own_entry())
+    fleet.scenario.healed()
     fleet.scenario.sweep()
     assert fleet.labels == BOTH, "nothing of the configuration is remembered"
 

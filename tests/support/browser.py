@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-import re
 import shutil
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+
+from tests.support.service_process import until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 _FLAGS = (
@@ -33,7 +35,6 @@ _FLAGS = (
     "--remote-debugging-port=0",
 )
 _LOUD = ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded")
-_LISTENS = re.compile(r"DevTools listening on ws://127\.0\.0\.1:(\d+)/")
 _PATIENCE_S = 60
 
 
@@ -112,43 +113,46 @@ class Browser:
         return base64.b64decode(shown["data"])
 
 
-@asynccontextmanager
-async def browsing(folder: Path) -> AsyncIterator[Browser]:
-    """A browser with a fresh profile in `folder`; gone afterwards."""
+@contextmanager
+def chromium(folder: Path) -> Iterator[str]:
+    """A browser whose profiles are in `folder`; yields its DevTools address, gone afterwards."""
     assert CHROMIUM is not None
-    process = await asyncio.create_subprocess_exec(
-        CHROMIUM,
-        *_FLAGS,
-        f"--user-data-dir={folder}",
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
+    process = subprocess.Popen(
+        [CHROMIUM, *_FLAGS, f"--user-data-dir={folder}"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    assert process.stderr is not None
     try:
-        async with asyncio.timeout(_PATIENCE_S):
-            port = await _port(process.stderr)
-        draining = asyncio.create_task(process.stderr.read())
-        async with aiohttp.ClientSession() as session:
-            async with session.put(f"http://127.0.0.1:{port}/json/new?about:blank") as answer:
-                address = (await answer.json(content_type=None))["webSocketDebuggerUrl"]
-            async with session.ws_connect(address, max_msg_size=0) as socket:
-                browser = Browser(socket)
-                listening = asyncio.create_task(browser.listen())
-                for domain in ("Page", "Runtime", "Log", "Network"):
-                    await browser.do(f"{domain}.enable")
-                yield browser
-            await listening
+        # Two lines, written once it listens: the port, and the path.
+        listens = folder / "DevToolsActivePort"
+        until(lambda: listens.exists() and len(listens.read_text("ascii").splitlines()) == 2)
+        port, path = listens.read_text("ascii").splitlines()
+        yield f"ws://127.0.0.1:{port}{path}"
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-    await draining
+        process.wait()
 
 
-async def _port(stderr: asyncio.StreamReader) -> str:
-    """Where the browser listens, from the line in which it says so."""
-    async for line in stderr:
-        if found := _LISTENS.search(line.decode(errors="replace")):
-            return found[1]
-    raise RuntimeError("the browser did not start")
+@asynccontextmanager
+async def new_page(address: str) -> AsyncIterator[Browser]:
+    """A page in a fresh profile of the browser at this DevTools address."""
+    async with aiohttp.ClientSession() as session, _connect(session, address) as browser:
+        profile = (await browser.do("Target.createBrowserContext"))["browserContextId"]
+        made = await browser.do("Target.createTarget", url="about:blank", browserContextId=profile)
+        page_address = f"{address.partition('/devtools/')[0]}/devtools/page/{made['targetId']}"
+        async with _connect(session, page_address) as page:
+            for domain in ("Page", "Runtime", "Log", "Network"):
+                await page.do(f"{domain}.enable")
+            yield page
+        await browser.do("Target.disposeBrowserContext", browserContextId=profile)
+
+
+@asynccontextmanager
+async def _connect(session: aiohttp.ClientSession, address: str) -> AsyncIterator[Browser]:
+    async with session.ws_connect(address, max_msg_size=0) as socket:
+        browser = Browser(socket)
+        listening = asyncio.create_task(browser.listen())
+        yield browser
+    await listening

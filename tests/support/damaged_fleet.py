@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from discovery.sandbox.aws.region import Region
@@ -43,9 +44,9 @@ def damage(regions: list[Region]) -> None:
     add_hostile(regions[0])
 
 
-def add_hostile(region: Region) -> None:
+def add_hostile(region: Region, texts: Sequence[str] = (*PRINTABLE, "a\nb")) -> None:
     """Caches of groups and users whose ids and access strings a shell might act on."""
-    for number, text in enumerate((*PRINTABLE, "a\nb")):
+    for number, text in enumerate(texts):
         member = f"alice-{number}" if number % 2 else text
         region.add_user(member, access_string="off ~$(touch>pwned) ~';touch>pwned;# ~`id` +get")
         group_id = text if text.isprintable() else f"hostile-{number}"

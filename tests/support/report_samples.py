@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,10 +14,13 @@ from discovery.model.codes import (
     GuardCode,
     IamVerdict,
     NoteCode,
+    ProbeOutcome,
+    ProbeStep,
     Reason,
     ScopeReason,
     Severity,
 )
+from discovery.model.ownership import parse_cache_arn
 from discovery.model.values import (
     AccountId,
     Arn,
@@ -37,6 +41,8 @@ from discovery.model.values import (
 )
 from discovery.plan.item import Item, MissCount, in_order
 from discovery.plan.removal_guard import GuardVerdict
+from discovery.probe.findings import with_logins
+from discovery.reports.probes import ProbedLogin
 from discovery.reports.report import Report
 
 NOW = datetime(2026, 11, 23, 9, 24, 7, 250_000, tzinfo=UTC)
@@ -181,6 +187,37 @@ def one_of_each() -> tuple[Item, ...]:
             item(Action.SKIPPED, Reason.NO_MATCHER, "scratch", name=None, database=None),
             item(Action.SKIPPED, Reason.ENGINE, "pages", EAST, name=None, database=None),
         )
+    )
+
+
+def probed(items: Iterable[Item]) -> tuple[Item, ...]:
+    """The same items after logins to four caches, each with another outcome."""
+    logins = (
+        login("orders", ProbeOutcome.PROVED, ProbeStep.PING, "logged in"),
+        login("payments", ProbeOutcome.REFUSED, ProbeStep.AUTH, "the cache refused the token"),
+        login("sessions", ProbeOutcome.UNREACHABLE, ProbeStep.TCP, "nothing answered at the port"),
+        login("tokens", ProbeOutcome.UNPROVED, ProbeStep.AUTH, "AWS throttles logins with IAM"),
+    )
+    found = (replace(one, found=cache(one.cache)) if one.cache else one for one in items)
+    return with_logins(found, logins, "agent-1")
+
+
+def login(name: str, outcome: ProbeOutcome, step: ProbeStep, cause: str) -> ProbedLogin:
+    parsed = parse_cache_arn(arn(name))
+    assert parsed is not None
+    return ProbedLogin(
+        cache=parsed,
+        name=None,
+        endpoint=None,
+        user="alice",
+        signer="arn:aws:iam::111122223333:role/teleport-connect",
+        as_teleport=True,
+        outcome=outcome,
+        step=step,
+        at=NOW,
+        took=timedelta(milliseconds=20),
+        cause=cause,
+        remedy="" if outcome is ProbeOutcome.PROVED else f"what helps at {step.value}",
     )
 
 

@@ -28,6 +28,9 @@ class RespServer:
     replies: Mapping[str, bytes | None] = field(default_factory=lambda: dict(OK))
     told: list[tuple[str, ...]] = field(default_factory=list)
     unexpected: list[tuple[str, ...]] = field(default_factory=list)
+    most_at_once: int = 0
+    """How many clients were connected at a time."""
+    _connected: int = 0
 
     @contextlib.asynccontextmanager
     async def serve(self, tls: ssl.SSLContext | None, host: str = HOST) -> AsyncIterator[Server]:
@@ -38,11 +41,14 @@ class RespServer:
             task = asyncio.current_task()
             assert task is not None
             handling.add(task)
+            self._connected += 1
+            self.most_at_once = max(self.most_at_once, self._connected)
             try:
                 await self._talk(reader, writer)
             except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 pass
             finally:
+                self._connected -= 1
                 writer.close()
                 with contextlib.suppress(OSError, asyncio.CancelledError):
                     await writer.wait_closed()

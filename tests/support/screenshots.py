@@ -18,7 +18,7 @@ from discovery.reports.html.page import write_page
 from discovery.reports.html.status_page import write_status_page
 from discovery.reports.view import View
 from tests.bench.fleet_report import fleet_report
-from tests.support.browser import CHROMIUM, browsing
+from tests.support.browser import CHROMIUM, chromium, new_page
 from tests.support.png_palette import with_palette
 from tests.support.status_samples import fleet_status, sweeps_over_time
 
@@ -84,18 +84,23 @@ async def take(folder: Path) -> None:
     """Write every picture to `folder`. Raises: ValueError when one is too large."""
     with tempfile.TemporaryDirectory() as place:
         page = Path(place) / "page.html"
-        async with browsing(Path(place) / "profile") as browser:
-            for picture in PICTURES:
-                with page.open("w", encoding="ascii") as stream:
-                    picture.write(stream)
-                await browser.look(dark=picture.dark, width=picture.width, height=picture.height)
-                await browser.open("about:blank")  # else a fragment alone loads nothing
-                await browser.open(page.as_uri() + picture.fragment)
-                await browser.ask(_SETTLED)
-                shown = with_palette(await browser.picture())
-                if len(shown) > LIMIT:
-                    raise ValueError(f"{picture.name} has {len(shown)} bytes, more than {LIMIT}")
-                (folder / picture.name).write_bytes(shown)
+        with chromium(Path(place) / "profile") as address:
+            await _take(address, page, folder)
+
+
+async def _take(address: str, page: Path, folder: Path) -> None:
+    async with new_page(address) as browser:
+        for picture in PICTURES:
+            with page.open("w", encoding="ascii") as stream:
+                picture.write(stream)
+            await browser.look(dark=picture.dark, width=picture.width, height=picture.height)
+            await browser.open("about:blank")  # else a fragment alone loads nothing
+            await browser.open(page.as_uri() + picture.fragment)
+            await browser.ask(_SETTLED)
+            shown = with_palette(await browser.picture())
+            if len(shown) > LIMIT:
+                raise ValueError(f"{picture.name} has {len(shown)} bytes, more than {LIMIT}")
+            (folder / picture.name).write_bytes(shown)
 
 
 if __name__ == "__main__":

@@ -163,10 +163,15 @@ class Repairs:
         )
 
     def drop_default(self, user_id: str, group: UserGroup) -> RepairSteps:
-        """Take the default user out of the group; a redis group gets another in its place."""
+        """Take the default user out of the group, or attach another group that has none.
+
+        No steps for a redis cache, whose groups must each have a default user.
+        """
         if rbac_engine(group.engine) == "valkey":
             return self.remove_user(user_id, group)
-        return self._other_group(group, without=user_id)
+        if rbac_engine(self._cache.engine) == "valkey":
+            return self._other_group(group, without=user_id)
+        return ()
 
     def reads(self) -> RepairSteps:
         """Try the two reads that must succeed."""

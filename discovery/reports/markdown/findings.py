@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
+from discovery.model.codes import ProbeOutcome
 from discovery.reports.account_names import scope_text
 from discovery.reports.common_text import GAP
 from discovery.reports.findings import (
     FindingGroup,
+    LoginGroup,
     SharedFinding,
     affected,
     finding_groups,
     judgements,
+    unproved_logins,
     verdicts,
 )
+from discovery.reports.item_text import short_name
 from discovery.reports.listing import first
 from discovery.reports.markdown.limit import Block, Section
 from discovery.reports.markdown.text import code, collapse, fenced, html_code, words
@@ -29,14 +34,17 @@ _COMMAND_WIDTH: Final = 100
 
 def findings_section(report: Report, *, full: bool) -> Iterator[Section]:
     """Lay out findings by kind, each with its commands; nothing when no cache was judged."""
-    judged = judgements(report)
-    if not judged:
+    if not judgements(report):
         return
-    groups = finding_groups(report)
+    groups, unproved = finding_groups(report), unproved_logins(report)
+    blocks = chain(
+        (_block(group, report, full=full) for group in groups),
+        (_unproved(group, report, full=full) for group in unproved),
+    )
     yield Section(
-        title=f"IAM login: {verdicts(judged)}",
-        blocks=(_block(group, report, full=full) for group in groups),
-        total=sum(len(group.findings) for group in groups),
+        title=f"IAM login: {verdicts(report)}",
+        blocks=blocks,
+        total=sum(len(each.findings) for each in groups) + sum(len(e.members) for e in unproved),
         noun="findings",
         share=3,
     )
@@ -51,6 +59,20 @@ def _block(group: FindingGroup, report: Report, *, full: bool) -> Block:
     shown = first(group.findings, None if full else _FINDINGS)
     lines = [_finding(shared, group, report) for shared in shown]
     return Block(head=head, lines=lines, tail=tail, total=len(group.findings))
+
+
+def _unproved(group: LoginGroup, report: Report, *, full: bool) -> Block:
+    """Logins that proved nothing: why, and at which caches."""
+    sign, outcome = html_code("?"), ProbeOutcome.UNPROVED.value
+    logins = counted(len(group.members), "login")
+    head, tail = collapse(f"{sign} {outcome} · {logins} · at {group.kind.value}")
+    head += f"{words(group.message)}\n\n"
+    lines = []
+    for item, probe in first(group.members, None if full else _FINDINGS):
+        place = code(scope_text(item.scope, report.account_names))
+        user = f" as {code(probe.user)}" if probe.user is not None else ""
+        lines.append(f"- {code(short_name(item))} in {place}{user}\n")
+    return Block(head=head, lines=lines, tail=tail, total=len(group.members))
 
 
 def _finding(shared: SharedFinding, group: FindingGroup, report: Report) -> str:

@@ -14,6 +14,7 @@ from discovery.reports.item_groups import ItemGroup, group_counts
 from discovery.reports.item_text import (
     counted_items,
     differences,
+    login_text,
     short_name,
     value_text,
 )
@@ -89,6 +90,8 @@ def _member(item: Item, report: Report, *, says: bool, changes: bool, full: bool
 
 def _details(item: Item, report: Report, *, changes: bool, full: bool) -> Iterator[str]:
     """What one item has for itself."""
+    if login := login_text(item):
+        yield code(login)
     if item.previous_name:
         yield f"was {code(item.previous_name)}"
     if item.action in (Action.CREATE, Action.UPDATE) and item.name:
@@ -104,10 +107,12 @@ def _details(item: Item, report: Report, *, changes: bool, full: bool) -> Iterat
 
 
 def _one_line(item: Item, report: Report) -> str:
-    """The action, the cache, and codes: what they mean is listed elsewhere."""
+    """The action, the cache, and codes, whose meaning is listed elsewhere; a login."""
     found = item.iam.findings if item.iam else ()
     codes = {one.code.value for one in found if one.severity is not Severity.INFO}
-    about = (code(each) for each in (item.reason.value, *sorted(codes)))
+    about = [code(each) for each in (item.reason.value, *sorted(codes))]
+    if login := login_text(item):
+        about.append(code(login))
     return " · ".join((f"**{_action(item.action)}**", _place(item, report), *about))
 
 

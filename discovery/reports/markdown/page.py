@@ -145,8 +145,8 @@ def _totals(groups: Iterable[Group], report: Report) -> Section:
         if group.attention is Attention.QUIET
     ]
     lines.append(f"- Scopes: {coverage(report)}")
-    if judged := judgements(report):
-        lines.append(f"- IAM login: {verdicts(judged)}")
+    if judgements(report):
+        lines.append(f"- IAM login: {verdicts(report)}")
     return Section(title="Totals", opening="\n".join(lines) + "\n\n")
 
 

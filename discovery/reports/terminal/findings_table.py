@@ -8,25 +8,28 @@ from typing import Final
 
 from rich.console import Console
 
-from discovery.model.codes import IamVerdict, Severity
+from discovery.model.codes import IamVerdict, ProbeOutcome, Severity
 from discovery.reports.account_names import scope_text
 from discovery.reports.common_text import GAP
 from discovery.reports.findings import (
     NAMED,
     FindingGroup,
+    LoginGroup,
     SharedFinding,
     affected,
     finding_groups,
     judgements,
+    unproved_logins,
     verdicts,
 )
+from discovery.reports.item_text import short_name
 from discovery.reports.listing import first, more
 from discovery.reports.report import Report
 from discovery.reports.safe_text import NAME_LIMIT
 from discovery.reports.shell import repair_lines
 from discovery.reports.signs import SEVERITY_SIGNS
 from discovery.reports.summary import counted
-from discovery.reports.terminal.style import SEVERITY_STYLES, cell, heading
+from discovery.reports.terminal.style import OUTCOME_STYLES, SEVERITY_STYLES, cell, heading
 from discovery.reports.terminal.wrapped_list import Entry, Run, print_entries, run
 
 _INDENT: Final = 14
@@ -46,10 +49,9 @@ def print_findings(
 
     `heads_only`: without the caches of several findings, which are listed elsewhere.
     """
-    judged = judgements(report)
-    if not judged:
+    if not judgements(report):
         return
-    console.print(heading("IAM login", verdicts(judged)))
+    console.print(heading("IAM login", verdicts(report)))
     groups = finding_groups(report)
     few = not heads_only and sum(len(group.findings) for group in groups) <= _FEW
     layout = _Layout(
@@ -61,6 +63,8 @@ def print_findings(
     )
     entries = (entry for group in groups for entry in layout.group(group))
     print_entries(entries, console, indent=_INDENT)
+    unproved = (entry for group in unproved_logins(report) for entry in layout.unproved(group))
+    print_entries(unproved, console, indent=_INDENT)
     if groups and not layout.is_few:
         console.print(cell("`cachemuster repairs` prints the commands that repair this", "dim"))
     console.print()
@@ -70,7 +74,7 @@ def print_findings_count(report: Report, console: Console) -> None:
     """Print in one line on how many caches nobody could log in with IAM."""
     judged = judgements(report)
     if judged[IamVerdict.NOT_READY] or judged[IamVerdict.UNKNOWN]:
-        console.print(heading("IAM login", f"{verdicts(judged)}; `cachemuster audit` says why"))
+        console.print(heading("IAM login", f"{verdicts(report)}; `cachemuster audit` says why"))
         console.print()
 
 
@@ -105,6 +109,22 @@ class _Layout:
         for shared in shown:
             yield from self._member(shared, group)
         if rest := more(len(group.findings), len(shown)):
+            yield Entry((), ((run(rest, "dim"),),))
+
+    def unproved(self, group: LoginGroup) -> Iterator[Entry]:
+        """Logins that proved nothing: why, and at which caches."""
+        count = counted(len(group.members), "login")
+        head = (run(count, "bold"), run(f" · at {group.kind.value}"))
+        margin = ((f"? {ProbeOutcome.UNPROVED.value}", OUTCOME_STYLES[ProbeOutcome.UNPROVED]),)
+        yield Entry(margin, (head, (run(group.message),)))
+        if self.heads_only:
+            return
+        shown = first(group.members, None if self.full else _FINDINGS)
+        for item, probe in shown:
+            place = run(scope_text(item.scope, self.account_names), "dim")
+            user = (run(f" · as {probe.user}"),) if probe.user is not None else ()
+            yield Entry((), ((run(short_name(item), "bold"), (" · ", ""), place, *user),))
+        if rest := more(len(group.members), len(shown)):
             yield Entry((), ((run(rest, "dim"),),))
 
     def _member(self, shared: SharedFinding, group: FindingGroup) -> Iterator[Entry]:

@@ -12,6 +12,7 @@ from discovery.reports.account_names import scope_text
 from discovery.reports.item_text import (
     counted_items,
     differences,
+    login_text,
     short_name,
     value_text,
 )
@@ -21,7 +22,7 @@ from discovery.reports.report import Report
 from discovery.reports.safe_text import NAME_LIMIT
 from discovery.reports.signs import SIGNS
 from discovery.reports.summary import clock_time, counted
-from discovery.reports.terminal.style import STYLES
+from discovery.reports.terminal.style import OUTCOME_STYLES, STYLES
 from discovery.reports.terminal.wrapped_list import Entry, Run, run
 from discovery.reports.view import GroupBy
 
@@ -37,7 +38,7 @@ Line = tuple[Run, ...]
 
 def item_entry(item: Item, report: Report, *, full: bool) -> Entry:
     """Lay out one item: its name, place and reason; then what it means."""
-    about = (*_name_and_place(item, report), _BETWEEN, run(item.reason.value))
+    about = (*_name_and_place(item, report), _BETWEEN, run(item.reason.value), *_login(item))
     message = ((run(item.message),),) if item.message else ()
     details = _details(item, report, differences(item), full=full)
     return Entry(_margin(item.action), (about, *message, *details, *_error(item)))
@@ -78,7 +79,7 @@ def line_entry(item: Item, report: Report, by: GroupBy) -> Entry:
     reason = () if item.action is Action.KEEP else (_BETWEEN, run(item.reason.value))
     found = (part for code in codes for part in (_BETWEEN, run(code)))
     about = _name_and_place(item, report, names_owner=by is not GroupBy.OWNER)
-    return Entry(_margin(item.action), ((*about, *reason, *found),))
+    return Entry(_margin(item.action), ((*about, *reason, *_login(item), *found),))
 
 
 def change_line(change: Change) -> Line:
@@ -95,6 +96,14 @@ def _name_and_place(item: Item, report: Report, *, names_owner: bool = True) -> 
     place = run(scope_text(item.scope, report.account_names), "dim")
     owner = (_BETWEEN, run(f"owner {item.owner}", "dim")) if item.owner and names_owner else ()
     return (name, _BETWEEN, place, *owner)
+
+
+def _login(item: Item) -> Line:
+    """What came of a login, where one was tried."""
+    if item.iam is None or item.iam.probe is None:
+        return ()
+    style = OUTCOME_STYLES[item.iam.probe.outcome]
+    return _BETWEEN, run(login_text(item), style, limit=NAME_LIMIT)
 
 
 def _shared_changes(group: ItemMessageGroup) -> tuple[Change, ...]:
@@ -114,7 +123,7 @@ def _member_line(item: Item, report: Report, *, full: bool) -> Line:
     """One of several: its name and place; the codes of its notes where they are not spelt out."""
     notes = () if full else sorted({note.code.value for note in item.notes})
     codes = (part for code in notes for part in (_BETWEEN, run(f"note {code}", "dim")))
-    return (*_name_and_place(item, report), *codes)
+    return (*_name_and_place(item, report), *_login(item), *codes)
 
 
 def _member_details(

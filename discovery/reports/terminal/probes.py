@@ -12,18 +12,18 @@ from discovery.model.codes import ProbeOutcome
 from discovery.reports.account_names import scope_text
 from discovery.reports.probes import WORST_FIRST, ProbedLogin, ProbeReport, probe_sentence
 from discovery.reports.summary import counted
-from discovery.reports.terminal.style import cell, columns, console_for, heading
+from discovery.reports.terminal.style import (
+    OUTCOME_STYLES,
+    cell,
+    columns,
+    console_for,
+    heading,
+)
 from discovery.reports.terminal.wrapped_list import Entry, print_entries, run
 
 FOLDED: Final = 20
 """More proved logins than this are counted unless everything is asked for."""
 
-_STYLES: Final = {
-    ProbeOutcome.PROVED: "green",
-    ProbeOutcome.REFUSED: "bold red",
-    ProbeOutcome.UNREACHABLE: "yellow",
-    ProbeOutcome.UNPROVED: "yellow",
-}
 _Kind = tuple[int, str, str, str]
 
 
@@ -59,7 +59,7 @@ def _print_group(
 ) -> None:
     outcome = WORST_FIRST[kind[0]]
     at = f" at {kind[1]}" if kind[1] else ""
-    title = cell(f"{outcome.value}{at}", _STYLES[outcome])
+    title = cell(f"{outcome.value}{at}", OUTCOME_STYLES[outcome])
     console.print(title.append_text(cell(f"  {counted(len(logins), 'login')}", "dim")))
     if outcome is ProbeOutcome.PROVED and len(logins) > FOLDED and not verbose:
         console.print(cell("  -v lists them", "dim"))

@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from discovery.model.codes import Action, ScopeStatus, Severity
+from discovery.model.codes import Action, ProbeOutcome, ScopeStatus, Severity
 from discovery.reports.safe_text import MESSAGE_LIMIT, escape_unprintable, shortened
 from discovery.reports.terminal.wrapping import wrapped
 
@@ -39,6 +39,13 @@ SEVERITY_STYLES: Final = {
     Severity.BLOCKER: "bold red",
     Severity.WARNING: "yellow",
     Severity.INFO: "dim",
+}
+
+OUTCOME_STYLES: Final = {
+    ProbeOutcome.PROVED: "green",
+    ProbeOutcome.REFUSED: "bold red",
+    ProbeOutcome.UNREACHABLE: "yellow",
+    ProbeOutcome.UNPROVED: "yellow",
 }
 
 _FILE_WIDTH: Final = 80

@@ -99,8 +99,8 @@ def _totals(report: Report) -> Iterator[Text]:
     """A line each for the plan, the scopes, the logins, the guard, and how the run ended."""
     yield _total("Plan", _plan(report))
     yield _total("Scopes", coverage(report))
-    if judged := judgements(report):
-        yield _total("IAM login", verdicts(judged))
+    if judgements(report):
+        yield _total("IAM login", verdicts(report))
     guard = report.guard
     if guard.refused or guard.removals:
         yield _total("Guard", f"{guard_verdict(guard)}: {guard.message}")

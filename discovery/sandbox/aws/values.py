@@ -1,11 +1,17 @@
 """Values that an account holds: caches, users, user groups, subnets, roles. All are frozen."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 NO_TAGS: Mapping[str, str] = {}
 NO_MEMBERS: Mapping[str, object] = {}
+
+
+def hash_password(password: str) -> str:
+    """Return the SHA-256 of a password in hex, the form in which Redis keeps it."""
+    return hashlib.sha256(password.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,8 @@ class User:
     authentication: str
     """`iam`, `password` or `no-password`, as answers spell it."""
     password_count: int = 0
+    password_hashes: tuple[str, ...] = ()
+    """`hash_password` of each password that a request has set."""
     status: str = "active"
     wire: Mapping[str, object] = field(default_factory=dict)
     """As `Cache.wire`."""

@@ -1,7 +1,7 @@
 """Decide whether a user name and a password open a cache, as ElastiCache does.
 
-Clients read `WRONGPASS` whatever the cause; the reasons here are for the sandbox's own log. The
-simulated AWS keeps no passwords, so users that have one cannot log in.
+Clients read `WRONGPASS` whatever the cause; the reasons here are for the sandbox's own log. Users
+that log in by password, and were not made by a request with one, cannot log in.
 
 Source: aws/README: IAM token, IAM login.
 """
@@ -15,7 +15,7 @@ from discovery.sandbox.aws.auth import authenticate
 from discovery.sandbox.aws.errors import CommonError
 from discovery.sandbox.aws.permissions import may_connect
 from discovery.sandbox.aws.presigned import Presigned, read_presigned
-from discovery.sandbox.aws.values import User
+from discovery.sandbox.aws.values import User, hash_password
 from discovery.sandbox.data_plane.access import is_on
 from discovery.sandbox.data_plane.caches import ServedCache
 
@@ -32,7 +32,8 @@ def refuse_login(served: ServedCache, name: str, password: str) -> str | None:
     if user.authentication == "no-password":
         return None
     if user.authentication != "iam":
-        return f"the user logs in by {user.authentication}, not by IAM"
+        is_known = hash_password(password) in user.password_hashes
+        return None if is_known else "the user logs in by password, and this is none of its own"
     if user.id != user.name:
         return "the user's id and name differ"
     return refuse_token(served, user, password)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from discovery.sandbox.aws.keys import Key
+from discovery.sandbox.aws.values import hash_password
 from tests.support.simulated_caches import (
     ACCOUNT,
     CACHE,
@@ -217,6 +218,22 @@ async def test_a_token_opens_no_other_user(plane: DataPlane) -> None:
         assert await client.ask("AUTH", USER, "wrong") == WRONGPASS
         client.send(("ACL", "WHOAMI"))
         assert await client.ask("PING") == b"$3"  # still logged in, as ops
+
+
+async def test_a_password_that_a_request_set_opens_its_user(plane: DataPlane) -> None:
+    first, second = "the-first-of-two-passwords", "the-second-of-two-passwords"
+    hashes = tuple(hash_password(each) for each in (first, second))
+    user = plane.region.add_user("batch", authentication="password")
+    plane.region.users.put("batch", replace(user, password_hashes=hashes))
+    plane.region.add_user_group("people", users=(USER, "batch"))
+    async with plane.connect() as client:
+        for wrong in ("", "the-third", hashes[0], sign(plane.key, User="batch")):
+            assert await client.ask("AUTH", "batch", wrong) == WRONGPASS
+        for right in (first, second):
+            assert await client.ask("AUTH", "batch", right) == b"+OK"
+        assert await client.ask("AUTH", USER, first) == WRONGPASS
+        assert await client.ask("PING") == b"+PONG"
+    assert not any(right in str(plane.calls) for right in (first, second, *hashes))
 
 
 async def test_no_password_is_asked_where_there_is_no_access_control(plane: DataPlane) -> None:

@@ -68,11 +68,12 @@ def test_an_unchanged_name_is_not_written_again() -> None:
     assert accounts_read(rules(), BEFORE, listed(BEFORE)) == ()
 
 
-def test_the_configured_name_wins_and_is_not_kept() -> None:
-    under = rules(account_names={ACCOUNT: "ours"})
-    read = listed({ACCOUNT: "payments", OTHER_ACCOUNT: "data"})
-    assert known_names(under, BEFORE, read) == {ACCOUNT: "ours", OTHER_ACCOUNT: "data"}
-    assert remembered_after(read, under, {}) == {ACCOUNT: "payments", OTHER_ACCOUNT: "data"}
+def test_the_configured_name_is_for_accounts_that_no_organization_names() -> None:
+    under = rules(account_names={ACCOUNT: "ours", OTHER_ACCOUNT: "theirs"})
+    read = listed({ACCOUNT: "payments"})
+    assert known_names(under, {}, read) == {ACCOUNT: "payments", OTHER_ACCOUNT: "theirs"}
+    assert known_names(under, {ACCOUNT: "pay"}) == {ACCOUNT: "pay", OTHER_ACCOUNT: "theirs"}
+    assert remembered_after(read, under, {}) == {ACCOUNT: "payments"}
 
 
 def test_with_none_there_are_no_names_at_all() -> None:

@@ -6,8 +6,26 @@ from typing import Any
 
 import pytest
 
-from discovery.model.codes import Action, NoteCode, Reason, ScopeReason
-from discovery.model.values import AccountId, Change, Note, Region, ResourceName, Scope, Skipped
+from discovery.model.codes import (
+    Action,
+    IamVerdict,
+    NoteCode,
+    ProbeOutcome,
+    ProbeStep,
+    Reason,
+    ScopeReason,
+)
+from discovery.model.values import (
+    AccountId,
+    Change,
+    IamJudgement,
+    Note,
+    Probe,
+    Region,
+    ResourceName,
+    Scope,
+    Skipped,
+)
 from discovery.reports.formats import RENDERERS
 from discovery.reports.report import Report
 from discovery.reports.signs import SIGNS
@@ -16,6 +34,7 @@ from discovery.reports.terminal.table import write_table
 from discovery.reports.view import Detail, Format, View
 from tests.support.report_samples import (
     EARLIER,
+    NOW,
     REFUSED,
     SECRET,
     carried_out,
@@ -195,6 +214,27 @@ def test_more_findings_than_anybody_reads_are_counted() -> None:
     everything = table(report(*found), replace(AUDIT, detail=Detail.FULL))
     assert everything.count("--user-ids-to-add alice") == 503
     assert "c-502 " in everything
+
+
+def test_logins_that_proved_nothing_say_why_once_and_where() -> None:
+    probe = Probe(ProbeOutcome.UNPROVED, "app", ProbeStep.AUTH, NOW, "AWS throttles logins")
+    ready = IamJudgement(IamVerdict.READY, NOW, ("app",), (), probe)
+    names = [f"cache-{number}" for number in range(8)]
+    found = report(*(item(Action.KEEP, Reason.UNCHANGED, name, iam=ready) for name in names))
+    text, everything = table(found), table(found, replace(AUDIT, detail=Detail.FULL))
+    assert "8 ready, 0 not-ready, 0 unknown; logins: 8 unproved" in text
+    assert text.count("AWS throttles logins") == everything.count("AWS throttles logins") == 1
+    assert [name for name in names if f"{name} · 111122223333/eu-west-1 · as app" in text] == (
+        names[:5]
+    )
+    assert "and 3 more" in text
+    assert all(f"{name} · 111122223333/eu-west-1 · as app" in everything for name in names)
+
+
+def test_without_logins_nothing_is_said_of_them() -> None:
+    text = table(full_report())
+    assert "logins" not in text
+    assert "unproved" not in text
 
 
 def test_a_sweep_only_counts_findings() -> None:

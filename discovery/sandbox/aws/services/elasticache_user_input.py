@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from discovery.sandbox.aws.services.elasticache import invalid_combination, invalid_value
 from discovery.sandbox.aws.services.service import Parameters
+from discovery.sandbox.aws.values import hash_password
 
 _INPUT_TYPES: Mapping[str, str] = {
     "password": "password",
@@ -24,7 +25,8 @@ class Authentication:
     """How a user logs in."""
 
     type: str
-    password_count: int = 0
+    password_hashes: tuple[str, ...] = ()
+    """As `User.password_hashes`."""
 
 
 def read_authentication(params: Parameters) -> Authentication | None:
@@ -52,7 +54,7 @@ def read_authentication(params: Parameters) -> Authentication | None:
     else:
         return None
     _check_passwords(kind, passwords)
-    return Authentication(kind, len(passwords))
+    return Authentication(kind, tuple(hash_password(password) for password in passwords))
 
 
 def _check_passwords(kind: str, passwords: tuple[str, ...]) -> None:

@@ -83,8 +83,8 @@ def create(call: ApiCall) -> Mapping[str, Any]:
         engine=read_rbac_engine(params.text("Engine")),
         access_string=_access_string(params.text("AccessString")),
         authentication=authentication.type,
-        password_count=authentication.password_count,
     )
+    user = _with(user, authentication)
     _check(user)
     tags = read_tags(params.structures("Tags"))
     return to_response(call, USERS.create(call, user, tags))
@@ -97,15 +97,11 @@ def modify(call: ApiCall) -> Mapping[str, Any]:
     user = USERS.named(call)
     USERS.check_status(user)
     _check_not_built_in(user)
-    authentication = read_authentication(params) or Authentication(
-        user.authentication, user.password_count
-    )
+    authentication = read_authentication(params)
     modified = replace(
-        user,
+        user if authentication is None else _with(user, authentication),
         engine=_new_engine(params, user),
         access_string=_new_access_string(params, user),
-        authentication=authentication.type,
-        password_count=authentication.password_count,
     )
     _check(modified)
     _check_groups(modified, _groups_with(call, user))
@@ -132,6 +128,15 @@ def delete(call: ApiCall) -> Mapping[str, Any]:
     for group in member_of:
         GROUPS.modify(call, replace(group, removing=(user.id,)))
     return to_response(call, USERS.delete(call, user))
+
+
+def _with(user: User, authentication: Authentication) -> User:
+    return replace(
+        user,
+        authentication=authentication.type,
+        password_count=len(authentication.password_hashes),
+        password_hashes=authentication.password_hashes,
+    )
 
 
 def _access_string(text: str) -> str:
