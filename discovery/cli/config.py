@@ -33,9 +33,10 @@ def command() -> None:
 
 
 @command.command(name="check")
+@click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
 @with_common
-def check() -> None:
-    """Report every mistake in the configuration by line and column.
+def check(files: tuple[Path, ...]) -> None:
+    """Report every mistake in the configuration, or in each FILE, by line and column.
 
     Exit 0 when it is valid, 78 when it is not.
 
@@ -43,12 +44,30 @@ def check() -> None:
     Examples:
       cachemuster config check
       cachemuster config check -c production.yaml
+      cachemuster config check staging.yaml production.yaml
       CACHEMUSTER_CONFIG=production.yaml cachemuster config check
       envsubst < template.yaml | cachemuster config check -c -
     """
+    from discovery.config.problems import ConfigError
+
+    if files and common().config:
+        raise click.UsageError("Name configurations either by -c or as FILE")
+    wrong: list[ConfigError] = []
+    for path in files or (configuration_path(common()),):
+        try:
+            _check(path)
+        except ConfigError as error:
+            wrong.append(error)
+    for line in (line for error in wrong[:-1] for line in str(error).splitlines()):
+        click.echo(escape_unprintable(line), err=True)
+    if wrong:
+        raise wrong[-1]
+
+
+def _check(path: Path) -> None:
+    """Print that a configuration is valid, and what is in it. Raises: ConfigError."""
     from discovery.config.load import load_config, name_of
 
-    path = configuration_path(common())
     config = load_config(path)
     click.echo(escape_unprintable(f"{name_of(path)} is valid: {_summary(config)}."))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import shlex
 import shutil
 import socket
@@ -17,10 +18,13 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import botocore
 import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from discovery.aws.sdk_session import SDK_NAMES, SERVICES
+from discovery.aws.session import _METHODS
 from discovery.cli.settings import VARIABLE
 from discovery.config.service import Service
 from tests.docs.pages import DEPLOY, ROOT, named_files, parse, shell_lines
@@ -72,17 +76,20 @@ def test_hadolint_has_nothing_to_say() -> None:
 
 def test_hadolint_tells_of_a_base_that_is_not_pinned(tmp_path: Path) -> None:
     broken = tmp_path / "Dockerfile"
-    broken.write_text(DOCKERFILE.read_text("utf-8").replace("python:${PYTHON}", "python"))
+    broken.write_text(DOCKERFILE.read_text("utf-8").replace("${RUN}", "debian"))
     assert "DL3006" in lint(broken).stdout
 
 
-def test_both_stages_stand_on_one_pinned_slim_python() -> None:
-    (default,) = [rest for name, rest in instructions() if name == "ARG"]
-    version = re.fullmatch(r"PYTHON=(\d+\.\d+)\.\d+-slim-\w+", default)
-    assert version is not None
-    assert SpecifierSet(PROJECT["requires-python"]).contains(version[1])
-    bases = [rest.split()[0] for name, rest in instructions() if name == "FROM"]
-    assert bases == ["python:${PYTHON}"] * 2
+def test_both_stages_are_of_one_debian_whose_python_the_project_takes() -> None:
+    """So that the interpreter of the environment is where the second stage has one."""
+    bases = dict(rest.split("=") for name, rest in instructions() if name == "ARG")
+    assert bases == {
+        "BUILD": "debian:12-slim",
+        "RUN": "gcr.io/distroless/python3-debian12:nonroot",
+    }
+    assert SpecifierSet(PROJECT["requires-python"]).contains("3.11.2")
+    stages = [rest.split()[0] for name, rest in instructions() if name == "FROM"]
+    assert stages == ["${BUILD}", "${RUN}"]
 
 
 def test_what_is_copied_is_there_and_let_in() -> None:
@@ -90,7 +97,7 @@ def test_what_is_copied_is_there_and_let_in() -> None:
     let_in = {line[1:] for line in ignore if line.startswith("!")}
     copied: set[str] = set()
     for name, rest in instructions():
-        if name == "COPY":
+        if name == "COPY" and not rest.startswith("--from"):
             copied |= set(rest.split()[:-1])
     assert copied == let_in
     assert all((ROOT / each).exists() for each in copied)
@@ -105,7 +112,9 @@ def test_the_image_runs_the_service_as_nobody_in_particular() -> None:
     assert int(user[1]) >= 10_000
     (volume,) = json.loads(only("VOLUME"))
     assert only("WORKDIR") == volume
-    assert f"install -d -o {user[1]} -g {user[2]} -m 0700 {volume}" in only("RUN")
+    state = f"--from=build --chown={user[0]} /rootfs {Path(volume).parent}"
+    assert last_stage()["COPY"][1] == state
+    assert ("RUN", f"install -d -m 0700 /rootfs/{Path(volume).name}") in instructions()
     assert only("STOPSIGNAL") == "SIGTERM"
     assert only("EXPOSE") == str(PORT)
     (program,) = json.loads(only("ENTRYPOINT"))
@@ -114,12 +123,13 @@ def test_the_image_runs_the_service_as_nobody_in_particular() -> None:
     assert f"{VARIABLE}=/etc/cachemuster/cachemuster.yaml" in only("ENV")
 
 
-def test_no_compiler_and_no_pip_is_left_in_it() -> None:
-    run = only("RUN")
-    assert "apt-get" not in run
-    assert "--no-index" in run
-    assert "pip uninstall" in run
-    assert "COPY" not in last_stage()
+def test_the_last_stage_has_the_environment_and_runs_nothing() -> None:
+    """There is no shell that could; and the environment is made without pip."""
+    assert "RUN" not in last_stage()
+    made = "python3 -m venv --without-pip /opt/cachemuster"
+    assert any(name == "RUN" and made in rest for name, rest in instructions())
+    assert last_stage()["COPY"][0] == "--from=build /opt/cachemuster /opt/cachemuster"
+    assert "PATH=/opt/cachemuster/bin:/usr/bin" in only("ENV")
 
 
 def test_versions_are_those_of_the_project() -> None:
@@ -139,6 +149,41 @@ def test_every_library_is_pinned_to_a_version_that_the_project_takes() -> None:
         pin = named.get(re.sub(r"[-_.]+", "-", wanted.name).lower())
         assert pin is not None, f"{wanted.name} has no pin in constraints.txt"
         assert wanted.specifier.contains(pin), f"{wanted} is not met by {pin}"
+
+
+CLIENTS = """
+import json, sys
+import botocore.session
+assert botocore.__file__.startswith(sys.argv[1]), botocore.__file__
+session = botocore.session.get_session()
+for service, methods in json.loads(sys.argv[2]).items():
+    client = session.create_client(
+        service, region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+    assert all(hasattr(client, method) for method in methods), service
+"""
+
+
+@pytest.mark.slow
+def test_what_is_left_of_the_sdk_makes_every_call(tmp_path: Path) -> None:
+    """A copy of it, pruned as in the image: every client is made and has every method."""
+    whole = Path(botocore.__file__).parent
+    copy = tmp_path / "botocore"
+    shutil.copytree(whole, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    runpy.run_path(str(HERE / "prune.py"))["prune"](copy / "data")
+    assert len(list((copy / "data").iterdir())) < 30 < len(list((whole / "data").iterdir()))
+    calls: dict[str, list[str]] = {}
+    for service, method in _METHODS.values():
+        calls.setdefault(SDK_NAMES.get(service, service), []).append(method)
+    assert calls.keys() <= {SDK_NAMES.get(service, service) for service in SERVICES}
+    run = subprocess.run(
+        [sys.executable, "-c", CLIENTS, str(tmp_path), json.dumps(calls)],
+        env={"PYTHONPATH": str(tmp_path), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
 
 
 @contextmanager

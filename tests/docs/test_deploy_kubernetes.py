@@ -13,11 +13,8 @@ import re
 import shutil
 import socket
 import subprocess
-import warnings
 from collections.abc import Iterable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -27,19 +24,25 @@ from discovery.config.load import load_config
 from discovery.config.service import Service
 from discovery.policies.kinds import KINDS, PolicyRequest
 from discovery.policies.usage import AwsUsage, Hub
+from tests.docs.manifests import (
+    CUSTOM,
+    PROBES,
+    Manifest,
+    check_mounts,
+    check_restricted,
+    containers,
+    pod_of,
+    selects,
+    validate,
+)
 from tests.docs.pages import DEPLOY, ROOT, invocations, parse, shell_lines
 
 HERE = DEPLOY / "kubernetes"
 README = (HERE / "README.md").read_text("utf-8")
-VERSIONS = ("1.29.1", "1.33.1", "1.37.0")
-"""Of Kubernetes: the oldest that the page asks for, and newer ones."""
 OVERLAYS = sorted(each.parent for each in HERE.glob("overlays/*/kustomization.yaml"))
 EXAMPLES = {"run": "service.yaml", "sharded": "sharded.yaml", "sweep": "cron.yaml"}
 KUSTOMIZATIONS = sorted(HERE.glob("**/kustomization.yaml"))
-CUSTOM = {"ServiceMonitor"}
-"""Kinds that Kubernetes itself has no schema of."""
 PORT = Service().listen.port
-Manifest = dict[str, Any]
 
 
 def documents(file: Path) -> list[Manifest]:
@@ -59,17 +62,6 @@ def patches_of(file: Path) -> list[Path]:
 
 RESOURCES = sorted({one for file in KUSTOMIZATIONS for one in names_of(file, "resources")})
 MANIFESTS = [file for file in RESOURCES if file.is_file()]
-
-
-def validate(manifest: Manifest) -> None:
-    if find_spec("kubernetes_validate") is None:
-        pytest.skip("kubernetes-validate is not installed: it comes with the extra `dev`")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its own use of deprecated libraries is not ours to mend
-        import kubernetes_validate  # noqa: PLC0415
-
-        for version in VERSIONS:
-            kubernetes_validate.validate(manifest, version, strict=True)
 
 
 @functools.cache
@@ -95,25 +87,9 @@ def kept(kind: str) -> Iterator[Manifest]:
         yield from (each for each in documents(file) if each["kind"] == kind)
 
 
-def pod_of(manifest: Manifest) -> Manifest:
-    spec = manifest["spec"]
-    if manifest["kind"] == "CronJob":
-        spec = spec["jobTemplate"]["spec"]
-    template: Manifest = spec["template"]
-    return template
-
-
 def workload(manifests: Iterable[Manifest]) -> Manifest:
     (found,) = [each for each in manifests if each["kind"] in ("StatefulSet", "CronJob")]
     return found
-
-
-def containers(pod: Manifest) -> list[Manifest]:
-    return [*pod["spec"].get("initContainers", ()), *pod["spec"]["containers"]]
-
-
-def selects(selector: dict[str, str], labels: dict[str, str]) -> bool:
-    return selector.items() <= labels.items()
 
 
 class TestFiles:
@@ -260,46 +236,6 @@ class TestPods:
             if peer.get("ipBlock", {}).get("cidr") in ("0.0.0.0/0", "::/0")
         ]
         assert open_to_all == [{443}, {443}]
-
-
-PROBES = {"startupProbe": "/healthz", "livenessProbe": "/healthz", "readinessProbe": "/readyz"}
-
-
-def check_restricted(pod: Manifest) -> None:
-    """Kubernetes' pod security standard `restricted`, and a root that cannot be written."""
-    context = pod["spec"]["securityContext"]
-    assert context["runAsNonRoot"] is True
-    assert context["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert context["runAsUser"] == context["runAsGroup"] == context["fsGroup"] == 65532
-    for container in containers(pod):
-        assert container["securityContext"] == {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        }
-        assert container["resources"]["limits"]["memory"]
-        assert set(container["resources"]["requests"]) == {"cpu", "memory"}
-    allowed = {"name", "configMap", "emptyDir", "projected", "persistentVolumeClaim", "secret"}
-    assert all(set(volume) <= allowed for volume in pod["spec"]["volumes"])
-    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod["spec"])
-    assert pod["spec"]["automountServiceAccountToken"] is False
-
-
-def check_mounts(manifest: Manifest) -> None:
-    pod = pod_of(manifest)
-    claims = manifest["spec"].get("volumeClaimTemplates", ())
-    volumes = [volume["name"] for volume in pod["spec"]["volumes"]]
-    volumes += [claim["metadata"]["name"] for claim in claims]
-    mounted = {
-        mount["name"] for container in containers(pod) for mount in container["volumeMounts"]
-    }
-    assert mounted == set(volumes)
-    assert len(volumes) == len(set(volumes))
-    (temporary,) = [each for each in pod["spec"]["volumes"] if each["name"] == "temporary"]
-    assert temporary["emptyDir"]["medium"] == "Memory"  # keys go through it
-    for container in containers(pod):
-        paths = [mount["mountPath"] for mount in container["volumeMounts"]]
-        assert len(paths) == len(set(paths))
 
 
 @pytest.mark.parametrize("overlay", EXAMPLES)

@@ -75,6 +75,24 @@ def test_every_mistake_of_a_configuration_is_named_at_its_place(
     assert "bad.yaml:4:" in said
 
 
+def test_every_file_that_is_named_is_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    write("good.yaml", "version: 1\ngroup: good\n")
+    write("bad.yaml", "version: 1\ngroup: x\npolcy: sync\n")
+    write("worse.yaml", "version: 2\n")
+    assert run(["config", "check", "bad.yaml", "good.yaml", "worse.yaml"]) == 78
+    said = capsys.readouterr()
+    assert said.out.startswith("good.yaml is valid: group good,")
+    assert "bad.yaml:3:1: polcy" in said.err
+    assert "worse.yaml:1:" in said.err
+    assert run(["config", "check", "good.yaml"]) == 0
+
+
+def test_configurations_are_named_in_one_way(capsys: pytest.CaptureFixture[str]) -> None:
+    write("good.yaml", "version: 1\ngroup: good\n")
+    assert run(["config", "check", "-c", "good.yaml", "good.yaml"]) == 64
+    assert "either by -c or as FILE" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("environment", "arguments", "group"),
     [
