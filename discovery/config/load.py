@@ -1,15 +1,16 @@
 """Read a configuration file: every problem in one go, each at its line and column.
 
-`-`, standard input, a pipe (`<(…)` in a shell) and whatever lies under /dev or /proc is not opened
-by a directory entry of its own. The directory of such a descriptor says nothing about where the
-state file is, so relative paths count from the working directory; and a pipe that was read to its
-end is empty, so what it held is kept.
+`-`, standard input, a pipe (`<(…)` in a shell) and whatever lies under /dev or /proc, /dev/shm
+excepted, is not opened by a directory entry of its own. The directory of such a descriptor says
+nothing about where the state file is, so relative paths count from the working directory; and a
+pipe that was read to its end is empty, so what it held is kept.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterable
@@ -25,7 +26,8 @@ from discovery.config.problems import ConfigError, Problem
 from discovery.config.pydantic_messages import problems_of
 from discovery.config.yaml_document import Document, Unreadable
 
-_NO_PLACE: Final = ("/dev/", "/proc/")
+_NO_PLACE: Final = re.compile("/dev/(?!shm/)|/proc/")
+"""Where files are not opened by an entry of their own. /dev/shm is an ordinary directory."""
 
 
 class ReadOnce(PosixPath):
@@ -42,9 +44,9 @@ def is_read_once(file: Path) -> bool:
         places = (os.path.normpath(file.absolute()), str(file.resolve()))
         mode = file.stat().st_mode
     except (OSError, RuntimeError, ValueError):
-        return os.path.normpath(file.absolute()).startswith(_NO_PLACE)
+        return _NO_PLACE.match(os.path.normpath(file.absolute())) is not None
     is_file = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
-    return not is_file or any(place.startswith(_NO_PLACE) for place in places)
+    return not is_file or any(map(_NO_PLACE.match, places))
 
 
 def is_standard_input(file: Path) -> bool:
