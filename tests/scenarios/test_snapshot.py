@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pytest
 from discovery.sandbox.aws.buckets import Bucket, StoredObject
 from discovery.sandbox.aws.faults import Effect
 from discovery.snapshot import working_copy
+from discovery.snapshot.lease import hold_lease
 from tests.support.scenario import HUB, RunOutput, Scenario
 from tests.support.service_process import service_process, until
 
@@ -313,6 +315,26 @@ def test_who_lost_the_snapshot_to_another_does_not_write(
     assert "was replaced or removed by somebody else" in run.err + run.out
     assert len(agent.scenario.registry) == 1
     assert agent.bucket.objects["prod.db"] == theirs
+
+
+def test_whose_lease_runs_out_after_the_intents_are_there_makes_no_write(
+    agent: InBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registered(agent, 1)
+    agent.scenario.cache("fresh")
+
+    def now_s() -> float:
+        """The machine is suspended for days as soon as the intents are there."""
+        return 1e6 if "PutObject prod.db" in agent.calls else 0.0
+
+    leasing = partial(hold_lease, now_s=now_s)
+    monkeypatch.setattr("discovery.snapshot.state.hold_lease", leasing)
+    run = agent.scenario.run("sweep", "--lock-timeout", "0s")
+    assert run.code == 1, run
+    assert "could not be renewed in time" in run.out + run.err
+    assert len(agent.scenario.registry) == 1
+    assert agent.intents[-1] == ("create", None)
+    assert "prod.db.lease" in agent.bucket.objects  # perhaps another's by now
 
 
 def test_the_service_takes_turns_with_other_machines(agent: InBucket) -> None:
