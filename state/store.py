@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from sqlite_utils import Database
 
@@ -46,16 +46,31 @@ T = TypeVar("T")
 DEFAULT_WAIT = timedelta(seconds=BUSY_TIMEOUT_S)
 
 
+class RemoteCopy(Protocol):
+    """Where the state file is kept that outlives this machine: see `Store.serialize`."""
+
+    async def upload(self, store: Store) -> None:
+        """Put the file there as it is now, if it changed. Raises: StateError."""
+        ...
+
+
 class Store:
     """The writer. Hold `state.lock.writer_lock` while it is open.
 
     Its methods block; call them from any thread, one at a time gets in. All raise: StateError.
     """
 
-    def __init__(self, path: Path, database: OpenFile, check_lock: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        database: OpenFile,
+        check_lock: Callable[[], None],
+        remote_copy: RemoteCopy | None = None,
+    ) -> None:
         self._path = path
         self._database = database
         self._check_lock = check_lock
+        self.remote_copy = remote_copy
         self._agent = this_agent()
         self._turn = threading.Lock()
 
@@ -66,6 +81,7 @@ class Store:
         *,
         wait: timedelta = DEFAULT_WAIT,
         check_lock: Callable[[], None] = lambda: None,
+        remote_copy: RemoteCopy | None = None,
     ) -> Self:
         """Open the state file; make it or bring it up to date if need be.
 
@@ -73,17 +89,43 @@ class Store:
             path: The state file.
             wait: How long another program that is writing to it is waited for.
             check_lock: Called before each transaction; raises when the writer lock was lost.
+            remote_copy: Where the file is kept besides; None: nowhere.
 
         Raises: NewerSchema, Corrupt, OnNetwork, Unwritable, Locked, Replaced.
         """
         require_ours(path, STATE_FILE)
         give_up_reserve(path)
-        return cls(path, open_writer(path, STATE_FILE, wait_s=wait.total_seconds()), check_lock)
+        database = open_writer(path, STATE_FILE, wait_s=wait.total_seconds())
+        return cls(path, database, check_lock, remote_copy)
 
     @property
     def identity(self) -> FileIdentity:
         """Which file is open, whatever is at its path later."""
         return self._database.identity
+
+    @property
+    def changes(self) -> int:
+        """How many rows were changed since the file was opened."""
+        return self._database.conn.total_changes
+
+    def serialize(self) -> bytes:
+        """Read the whole file as of one moment, as it would be on disk without its log."""
+        with self._transaction() as database:
+            return database.conn.serialize()
+
+    @property
+    def remote_journal(self) -> Self | None:
+        """The store itself, where its file is kept besides; None: nowhere."""
+        return self if self.remote_copy is not None else None
+
+    async def upload(self) -> None:
+        """Put the file where it is kept besides, if anywhere, and if it changed."""
+        if self.remote_copy is not None:
+            await self.remote_copy.upload(self)
+
+    def check(self) -> None:
+        """Check that this process is still the one that may write."""
+        self._check_lock()
 
     def close(self) -> None:
         """Close the file and merge its log into it."""

@@ -190,6 +190,7 @@ async def apply_transfer(
         sleep=sleep,
         strategy=TransferStrategy(plan.kind),
         stop=stop,
+        remote_journal=store.remote_journal,
     )
     done = {item.name: item for item in applied}
     items = (done.get(each.name) or _plan_changed(each) for each in plan.transfer.items)

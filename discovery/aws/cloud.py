@@ -19,7 +19,7 @@ from discovery.aws.accounts import (
     ResolveSecret,
     read_identity,
 )
-from discovery.aws.clients import Signer, open_clients
+from discovery.aws.clients import Clients, Signer, open_clients
 from discovery.aws.credential_errors import unreadable_setup
 from discovery.aws.credentials import AmbientCredentials
 from discovery.aws.errors import AwsCallFailed, AwsError
@@ -75,13 +75,7 @@ async def open_cloud(
     home = _home_region(settings, default, regions)
     credentials = await AmbientCredentials.open(settings.profile, home, clock)
     async with open_clients(settings.profile, pool=settings.concurrency) as clients:
-        ambient = Session(
-            account_id=OWN_ACCOUNT,
-            partition="",
-            region=home,
-            clients=clients,
-            signer=Signer(credentials),
-        )
+        ambient = _ambient_session(home, clients, credentials)
         identity = await read_identity(ambient)
         ambient.account_id, ambient.partition = identity.account_id, identity.partition
         credentials.set_proof(partial(_check_same_account, ambient, identity))
@@ -97,6 +91,29 @@ async def open_cloud(
             scan_cache=ScanCache(UsersAndGroupsCache(settings.iam_refresh)),
             rate_limiter=rate_limiter or RateLimiter(),
         )
+
+
+@asynccontextmanager
+async def open_own_session(settings: Aws, *, clock: Clock) -> AsyncIterator[Session]:
+    """Open the agent's own credentials where it asks first, for what no account has to prove.
+
+    Raises: AwsCallFailed when they cannot be used, or no region is configured.
+    """
+    _, default = _sdk_settings(settings.profile)
+    home = _home_region(settings, default, _region_choice(settings, default))
+    credentials = await AmbientCredentials.open(settings.profile, home, clock)
+    async with open_clients(settings.profile, pool=settings.concurrency) as clients:
+        yield _ambient_session(home, clients, credentials)
+
+
+def _ambient_session(home: Region, clients: Clients, credentials: AmbientCredentials) -> Session:
+    return Session(
+        account_id=OWN_ACCOUNT,
+        partition="",
+        region=home,
+        clients=clients,
+        signer=Signer(credentials),
+    )
 
 
 def default_region(profile: str | None) -> Region | None:

@@ -10,7 +10,13 @@ from discovery.model.codes import ScopeReason
 NO_SUCH_CACHE = "ServerlessCacheNotFoundFault"
 
 UNKNOWN_KEY_CODES = frozenset(
-    {"InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure", "OptInRequired"}
+    {
+        "AuthFailure",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "OptInRequired",
+        "UnrecognizedClientException",
+    }
 )
 """Codes of credentials that mean nothing there: a region not enabled, or a deleted key."""
 
@@ -19,6 +25,7 @@ STALE_CODES = frozenset(
         "AuthFailure",
         "ExpiredToken",
         "ExpiredTokenException",
+        "InvalidAccessKeyId",
         "InvalidClientTokenId",
         "UnrecognizedClientException",
     }

@@ -7,11 +7,20 @@ from pathlib import Path
 
 import click
 
-from discovery.cli.options import common, require_consent, with_common, with_consent, with_report
+from discovery.cli.options import (
+    common,
+    require_consent,
+    with_common,
+    with_consent,
+    with_report,
+    with_state_shard,
+)
 from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration_as, configuration_path
+from discovery.cli.state_file import named_state
 from discovery.cli.streams import stderr_line
 from discovery.model.values import ResourceName
+from discovery.plan.shard import Shard
 from discovery.reports.exit import Exit
 
 
@@ -21,6 +30,7 @@ from discovery.reports.exit import Exit
     "--all", "all_databases", is_flag=True, help="Every database that belongs to a cache."
 )
 @click.option("--from-group", metavar="GROUP", help="Take over from this group, not from no group.")
+@with_state_shard
 @with_consent
 @with_report
 @with_common
@@ -28,6 +38,7 @@ def command(
     name: str | None,
     all_databases: bool,
     from_group: str | None,
+    shard: Shard | None,
     identity_file: Path | None,
     yes: bool,
     lock_timeout: timedelta,
@@ -71,8 +82,9 @@ def command(
     if from_group == config.group:
         raise click.UsageError(f"--from-group {from_group} is the group of this configuration")
     request = AdoptRequest(name=ResourceName(name) if name else None, from_group=from_group)
+    named_state(config, shard)
     transfer = TransferCommand(
-        verb="adopt", config=config, path=path, lock_timeout=lock_timeout, yes=yes
+        verb="adopt", config=config, path=path, lock_timeout=lock_timeout, yes=yes, shard=shard
     )
     with open_destination(output) as destination:
         plan, context = transfer.plan_adoption(request)

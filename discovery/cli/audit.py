@@ -16,12 +16,14 @@ from discovery.cli.options import (
     with_identity_file,
     with_only,
     with_progress,
+    with_shard,
 )
 from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration_path
 from discovery.cli.view import view_of, with_view
 from discovery.model.codes import Severity
 from discovery.model.values import Scope
+from discovery.plan.shard import Shard
 from discovery.reports.exit import Exit, ExitRules
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 @click.command(name="audit")
 @with_only
+@with_shard
 @click.option(
     "--detailed-exitcode", is_flag=True, help="Exit 2 when a create, update or delete is pending."
 )
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
 @with_common
 def command(
     only: tuple[Scope, ...],
+    shard: Shard | None,
     detailed_exitcode: bool,
     fail_on: str | None,
     skip_control_plane: bool,
@@ -111,7 +115,7 @@ def command(
         verbose=shared.verbose,
     )
     request = SweepRequest(
-        scope_filter=ScopeFilter(only=only),
+        scope_filter=ScopeFilter(only=only, shard=shard),
         refresh_regions=True,
         asks_control_plane=not skip_control_plane,
     )

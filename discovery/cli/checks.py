@@ -10,22 +10,27 @@ from pathlib import Path
 from discovery.aws.accounts import Identity
 from discovery.aws.cloud import default_region, open_cloud
 from discovery.aws.errors import AwsCallFailed
+from discovery.aws.objects import open_bucket
 from discovery.cli.clock import utc_now
 from discovery.cli.progress import OnProgress
+from discovery.cli.state_file import state_place
 from discovery.config.control_plane import Embedded
 from discovery.config.model import Config
-from discovery.config.partitions import partition_problems
+from discovery.config.partitions import partition_of_region, partition_problems
 from discovery.config.secrets import Secret, SecretError, resolve_external_id
 from discovery.config.service_secrets import secret_problems
 from discovery.doctor.aws import check_aws
 from discovery.doctor.control_plane import check_registry, check_teleport
 from discovery.doctor.notify import check_sinks
 from discovery.doctor.queue import check_queue
+from discovery.doctor.snapshot import check_snapshot
 from discovery.doctor.state import check_state_file, load_readable_state
 from discovery.model.values import Scope
 from discovery.plan.targets import ScopeFilter, registered_scopes
 from discovery.policies.usage import AwsUsage, Hub
 from discovery.reports.checks import Area, Check, CheckStatus
+from discovery.snapshot.place import StatePlace
+from state.records import RememberedState
 
 
 async def run_checks(
@@ -43,7 +48,10 @@ async def run_checks(
     Raises: NoSuchScope, once every check has ended.
     """
     settings = config.control_plane
-    state = await asyncio.to_thread(load_readable_state, config.state.path)
+    place = state_place(config, scope_filter.shard)
+    in_bucket, state = await _state_in_bucket(place, config)
+    if place.snapshot is None:
+        state = await asyncio.to_thread(load_readable_state, config.state.path)
     registering = (
         check_registry(settings, config.group)
         if isinstance(settings, Embedded)
@@ -54,8 +62,10 @@ async def run_checks(
     found = await asyncio.gather(
         _aws(config, path, scope_filter, on_progress, known),
         registering,
-        asyncio.to_thread(check_state_file, config, utc_now()),
-        check_sinks(config, utc_now(), os.environ) if notify else _no_checks(),
+        _made(in_bucket)
+        if place.snapshot is not None
+        else asyncio.to_thread(check_state_file, config, utc_now()),
+        check_sinks(config, utc_now(), os.environ) if notify else _made(()),
         return_exceptions=True,
     )
     checks: list[Check] = []
@@ -80,8 +90,23 @@ def _configuration(config: Config, path: Path) -> Iterator[Check]:
             yield _check(Area.CONFIGURATION, reference, CheckStatus.FAIL, text)
 
 
-async def _no_checks() -> tuple[Check, ...]:
-    return ()
+async def _made(made: tuple[Check, ...]) -> tuple[Check, ...]:
+    return made
+
+
+async def _state_in_bucket(
+    place: StatePlace, config: Config
+) -> tuple[tuple[Check, ...], RememberedState | None]:
+    """Check a snapshot before all else: what it remembers tells what else there is to check."""
+    if place.snapshot is None:
+        return (), None
+    try:
+        region = default_region(config.aws.profile)
+        usage = AwsUsage.of(config, Hub("", partition_of_region(region or ""), ""), region)
+        async with open_bucket(config.aws, place.snapshot.bucket, clock=utc_now) as bucket:
+            return await check_snapshot(bucket, place.snapshot, usage, utc_now())
+    except AwsCallFailed as error:
+        return (_check(Area.STATE, place, CheckStatus.FAIL, str(error)),), None
 
 
 async def _aws(

@@ -16,6 +16,7 @@ from discovery.plan.identity import WrongState
 from discovery.plan.targets import NoSuchScope
 from discovery.reports.exit import Exit
 from discovery.service.errors import CannotListen
+from discovery.snapshot.errors import NotUploaded
 from state.errors import Locked, OnNetwork, StateError
 
 
@@ -32,6 +33,7 @@ _EXPECTED: Final[tuple[tuple[type[Exception], Exit], ...]] = (
     (SecretError, Exit.CONFIG),
     (WrongState, Exit.CONFIG),
     (OnNetwork, Exit.CONFIG),
+    (NotUploaded, Exit.CONFIG),
     (NoSuchScope, Exit.USAGE),
     (Locked, Exit.LOCKED),
     (StateError, Exit.FAILED),

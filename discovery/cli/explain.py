@@ -7,18 +7,21 @@ from pathlib import Path
 import click
 
 from discovery.cli.clock import utc_now
-from discovery.cli.options import common, with_common, with_report
+from discovery.cli.options import common, with_common, with_report, with_state_shard
 from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration
+from discovery.cli.state_file import named_state, readable_state
 from discovery.cli.streams import stderr_line
+from discovery.plan.shard import Shard
 from discovery.reports.exit import Exit
 
 
 @click.command(name="explain")
 @click.argument("cache")
+@with_state_shard
 @with_report
 @with_common
-def command(cache: str, output_format: str, output: Path | None) -> Exit:
+def command(cache: str, shard: Shard | None, output_format: str, output: Path | None) -> Exit:
     """Say why CACHE, by its name, registered name or ARN, is or is not registered.
 
     It shows where and when the cache was found, the result of each matcher, whether a person could
@@ -41,12 +44,13 @@ def command(cache: str, output_format: str, output: Path | None) -> Exit:
     from state.store import ReadOnlyStore
 
     config = configuration(common())
-    with open_destination(output) as destination:
-        store = ReadOnlyStore(config.state.path)
+    place = named_state(config, shard)
+    with open_destination(output) as destination, readable_state(place) as file:
+        store = ReadOnlyStore(file)
         found = explanations(cache, store, build_offline_rules(config), utc_now())
         if not found:
             stderr_line(
-                f"Nothing named {cache!r} is remembered in {config.state.path}. "
+                f"Nothing named {cache!r} is remembered in {place}. "
                 "`cachemuster audit --full` shows what AWS lists now, "
                 f"`cachemuster history --cache {cache}` what there was."
             )

@@ -10,10 +10,18 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from discovery.cli.clock import utc_now
-from discovery.cli.options import common, duration, with_common, with_history_format
+from discovery.cli.options import (
+    common,
+    duration,
+    with_common,
+    with_history_format,
+    with_state_shard,
+)
 from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration
+from discovery.cli.state_file import named_state, readable_state
 from discovery.cli.streams import stderr_line
+from discovery.plan.shard import Shard
 from discovery.reports.exit import Exit
 
 if TYPE_CHECKING:
@@ -32,10 +40,16 @@ if TYPE_CHECKING:
     show_default=True,
     help="How many entries the table shows, the newest; json and csv have all.",
 )
+@with_state_shard
 @with_history_format
 @with_common
 def command(
-    cache: str | None, since: timedelta | None, limit: int, output_format: str, output: Path | None
+    cache: str | None,
+    since: timedelta | None,
+    limit: int,
+    shard: Shard | None,
+    output_format: str,
+    output: Path | None,
 ) -> Exit:
     """Show what changed, newest first, with who did it and why.
 
@@ -60,9 +74,9 @@ def command(
     from state.store import ReadOnlyStore
 
     config = configuration(common())
-    path = config.state.path
-    with open_destination(output) as destination:
-        store = ReadOnlyStore(path)
+    place = named_state(config, shard)
+    with open_destination(output) as destination, readable_state(place) as file:
+        store = ReadOnlyStore(file)
         found = store.history(since=_start(since))
         entries = [entry for entry in found if cache is None or is_about(entry, cache)]
         names = known_names(build_offline_rules(config), store.account_names())
@@ -74,7 +88,7 @@ def command(
         )
         stderr_line(
             f"{'Nothing so recent' if is_known else 'Nothing'} is remembered of {cache!r} in "
-            f"{path}. `cachemuster history` without --cache shows all; `cachemuster audit --full` "
+            f"{place}. `cachemuster history` without --cache shows all; `cachemuster audit --full` "
             "shows what AWS lists now."
         )
         return Exit.DONE if is_known else Exit.FAILED

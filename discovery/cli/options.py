@@ -218,6 +218,13 @@ with_shard: Final = click.option(
     help="Shard I of N, counted from 0; ordinal/N takes I from the host's name.",
 )
 """Add `--shard`."""
+with_state_shard: Final = click.option(
+    "--shard",
+    type=shard,
+    metavar="I/N",
+    help="Whose state, where {shard} stands in state.snapshot: that of shard I of N.",
+)
+"""Add `--shard` to what is about one state alone."""
 with_progress: Final = click.option(
     "--progress",
     "progress_interval",

@@ -11,6 +11,7 @@ from discovery.config.control_plane import Embedded
 from discovery.config.load import load_config
 from discovery.config.model import Config
 from discovery.config.problems import ConfigError
+from discovery.snapshot.place import COPY_END
 from state.errors import StateError
 from state.lock import lock_path, service_lock_path
 from state.reserve import reserve_of
@@ -39,7 +40,9 @@ def _own_files(configuration: Path) -> Iterator[tuple[Path, str]]:
         config = load_config(configuration)
     except ConfigError:
         return
-    yield from ((each, "the state file") for each in _state_files(config.state.path))
+    copy = config.state.path.with_name(config.state.path.name + COPY_END)
+    for state in (config.state.path, copy) if config.state.snapshot else (config.state.path,):
+        yield from ((each, "the state file") for each in _state_files(state))
     plane = config.control_plane
     if isinstance(plane, Embedded):
         yield from ((each, "the registry") for each in files_of(plane.path))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from discovery.cli.clock import utc_now
-from discovery.cli.options import common, duration, with_common, with_lock_timeout
+from discovery.cli.options import common, duration, with_common, with_lock_timeout, with_state_shard
 from discovery.cli.settings import configuration
+from discovery.cli.state_file import named_state, writable_state
+from discovery.plan.shard import Shard
 from discovery.reports.safe_text import escape_unprintable
+
+if TYPE_CHECKING:
+    from discovery.snapshot.place import StatePlace
 
 LONGEST: Final = timedelta(days=365)
 """Longest pause."""
@@ -35,9 +39,10 @@ def _span(ctx: click.Context, param: click.Parameter, value: timedelta) -> timed
     metavar="DURATION",
     help="How long from now on: 30m, 2h, 7d …",
 )
+@with_state_shard
 @with_lock_timeout
 @with_common
-def command(span: timedelta, lock_timeout: timedelta) -> None:
+def command(span: timedelta, shard: Shard | None, lock_timeout: timedelta) -> None:
     """Keep every sweep with this state from writing to the control plane for a while.
 
     Sweeps continue: they scan, plan, report, remember and count misses, so that the first sweep
@@ -55,21 +60,20 @@ def command(span: timedelta, lock_timeout: timedelta) -> None:
     """
     import asyncio
 
-    path = configuration(common()).state.path
-    until = asyncio.run(_pause(path, span, lock_timeout))
+    place = named_state(configuration(common()), shard)
+    until = asyncio.run(_pause(place, span, lock_timeout))
     click.echo(
         f"Paused until {until.astimezone(UTC):%Y-%m-%d %H:%M:%S UTC}: sweeps with "
-        f"{escape_unprintable(str(path))} scan and remember, and write nothing. "
+        f"{escape_unprintable(str(place))} scan and remember, and write nothing. "
         "`cachemuster resume` ends it sooner."
     )
 
 
-async def _pause(path: Path, span: timedelta, lock_timeout: timedelta) -> datetime:
-    from state.exclusive import locked_store
+async def _pause(place: StatePlace, span: timedelta, lock_timeout: timedelta) -> datetime:
     from state.lock import this_process
 
     holder = this_process("pause", utc_now())
-    async with locked_store(path, wait=lock_timeout, holder=holder) as store:
+    async with writable_state(place, wait=lock_timeout, holder=holder) as store:
         now = utc_now()
         until = now + span
         store.pause(until, now)

@@ -13,6 +13,7 @@ from discovery.cli.control_planes import open_reader, print_preflight
 from discovery.cli.interruption import Interruption
 from discovery.cli.progress import OnProgress
 from discovery.cli.setup import open_context
+from discovery.cli.state_file import with_readable_state
 from discovery.config.load import load_config
 from discovery.model.values import Complete, Scope
 from discovery.plan.targets import ScopeFilter
@@ -47,13 +48,14 @@ class ProbeChoice:
         self, path: Path, interruption: Interruption, on_progress: OnProgress | None
     ) -> ProbeReport:
         """Scan and probe. Raises: what opening connections raises; NoSuchScope."""
-        config = load_config(path)
+        named = load_config(path)
         asks = not self.caches  # what is named need not be registered
         request = SweepRequest(
             scope_filter=ScopeFilter(only=self.only), refresh_regions=True, asks_control_plane=asks
         )
         async with (
-            open_context(config, path, interruption, on_progress) as context,
+            open_context(named, path, interruption, on_progress) as context,
+            with_readable_state(named) as config,
             open_reader(config) as control_plane,
         ):
             hosts = find_hosts(os.environ, is_overridden=bool(context.cloud.endpoints))

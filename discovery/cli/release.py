@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from discovery.cli.options import common, require_consent, with_common, with_consent, with_report
+from discovery.cli.options import (
+    common,
+    require_consent,
+    with_common,
+    with_consent,
+    with_report,
+    with_state_shard,
+)
 from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration_as, configuration_path
+from discovery.cli.state_file import named_state
 from discovery.cli.streams import stderr_line
 from discovery.model.ownership import parse_cache_arn
 from discovery.model.values import ResourceName
+from discovery.plan.shard import Shard
 from discovery.reports.exit import Exit
 
 if TYPE_CHECKING:
@@ -25,12 +34,14 @@ if TYPE_CHECKING:
 @click.option(
     "--all", "all_databases", is_flag=True, help="Every database of this configuration's group."
 )
+@with_state_shard
 @with_consent
 @with_report
 @with_common
 def command(
     name: str | None,
     all_databases: bool,
+    shard: Shard | None,
     identity_file: Path | None,
     yes: bool,
     lock_timeout: timedelta,
@@ -74,8 +85,9 @@ def command(
     config = configuration_as(path, identity_file)
     in_cluster = isinstance(config.control_plane, Teleport)
     conflict = _IN_CLUSTER if in_cluster else "conflict/FOREIGN"
+    named_state(config, shard)
     transfer = TransferCommand(
-        verb="release", config=config, path=path, lock_timeout=lock_timeout, yes=yes
+        verb="release", config=config, path=path, lock_timeout=lock_timeout, yes=yes, shard=shard
     )
     with open_destination(output) as destination:
         plan, context, remark = transfer.plan_release(ResourceName(name) if name else None)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from discovery.cli.clock import utc_now
-from discovery.cli.options import common, with_common, with_lock_timeout
+from discovery.cli.options import common, with_common, with_lock_timeout, with_state_shard
 from discovery.cli.settings import configuration
+from discovery.cli.state_file import named_state, readable_state, writable_state
+from discovery.plan.shard import Shard
+
+if TYPE_CHECKING:
+    from discovery.snapshot.place import StatePlace
 
 
 @click.command(name="resume")
+@with_state_shard
 @with_lock_timeout
 @with_common
-def command(lock_timeout: timedelta) -> None:
+def command(shard: Shard | None, lock_timeout: timedelta) -> None:
     """End the pause in force. The next sweep writes what is due.
 
     This command does not sweep; `cachemuster audit` shows what the next sweep does.
@@ -34,11 +40,13 @@ def command(lock_timeout: timedelta) -> None:
 
     from state.store import load_state
 
-    path = configuration(common()).state.path
-    if load_state(path).paused_until is None:  # nor is a state file made to say so
+    place = named_state(configuration(common()), shard)
+    with readable_state(place) as file:
+        is_paused = load_state(file).paused_until is not None
+    if not is_paused:  # nor is a state file made to say so
         click.echo("Nothing was paused.")
         return
-    paused = asyncio.run(_resume(path, lock_timeout))
+    paused = asyncio.run(_resume(place, lock_timeout))
     click.echo(
         "Resumed: the next sweep writes what is due."
         if paused is not None
@@ -46,13 +54,12 @@ def command(lock_timeout: timedelta) -> None:
     )
 
 
-async def _resume(path: Path, lock_timeout: timedelta) -> datetime | None:
+async def _resume(place: StatePlace, lock_timeout: timedelta) -> datetime | None:
     """Resume; returns the end of the pause in force, None when it was already over."""
-    from state.exclusive import locked_store
     from state.lock import this_process
 
     holder = this_process("resume", utc_now())
-    async with locked_store(path, wait=lock_timeout, holder=holder) as store:
+    async with writable_state(place, wait=lock_timeout, holder=holder) as store:
         paused = store.load().pause_at(utc_now())
         store.resume(utc_now())
     return paused

@@ -12,6 +12,7 @@ from typing import TextIO
 from discovery.cli.clock import utc_now
 from discovery.cli.interruption import Interruption, handle_signal
 from discovery.cli.setup import open_service
+from discovery.cli.state_file import state_place
 from discovery.cli.streams import stderr_line
 from discovery.config.fields import HostPort
 from discovery.config.load import is_read_once, load_config
@@ -47,6 +48,7 @@ async def _serve_until_stopped(
     path: Path, shard: Shard | None, interruption: Interruption, reload: asyncio.Event
 ) -> None:
     config = load_config(path)
+    place = state_place(config, shard)
     health = HealthState(heartbeat=Heartbeat(), max_age=heartbeat_limit(config))
     live_state = LiveState(clock=utc_now, running_since=utc_now(), health=health)
     report_page = ReportPage(
@@ -60,7 +62,7 @@ async def _serve_until_stopped(
         version=metadata.version("cachemuster"),
     )
     async with (
-        service_lock(config.state.path, holder=this_process("run", utc_now())) as lock,
+        service_lock(place.file, holder=this_process("run", utc_now())) as lock,
         serve_health(config.service.listen, health, metrics, report_page.answers()) as address,
         ReloadableConnections.open(lambda: open_service(path, interruption, shard)) as connections,
     ):

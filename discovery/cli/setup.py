@@ -17,6 +17,12 @@ from discovery.cli.control_planes import open_reader, open_writer, print_preflig
 from discovery.cli.interruption import Interruption
 from discovery.cli.progress import OnProgress
 from discovery.cli.settings import configuration_as
+from discovery.cli.state_file import (
+    state_place,
+    with_readable_state,
+    with_state_file,
+    writable_state,
+)
 from discovery.config.load import load_config, locate
 from discovery.config.model import Config
 from discovery.config.partitions import partition_problems
@@ -33,7 +39,6 @@ from discovery.reports.report import Report
 from discovery.service.connections import Connections
 from discovery.sweep.context import SweepContext, SweepRequest
 from discovery.sweep.sweep import audit, sweep
-from state.exclusive import locked_store
 from state.lock import this_process
 from state.store import load_state
 
@@ -59,9 +64,10 @@ async def run_audit(
     the cloud that was read. Raises: what opening connections raises, before any account is read;
     click.UsageError; what `add` raises.
     """
-    config = configuration_as(path, identity_file)
+    named = configuration_as(path, identity_file)
     async with (
-        open_context(config, path, interruption, on_progress) as context,
+        open_context(named, path, interruption, on_progress) as context,
+        with_readable_state(named, request.scope_filter.shard) as config,
         open_reader(config) as control_plane,
     ):
         if request.asks_control_plane:
@@ -86,12 +92,13 @@ async def run_sweep(
 
     Raises: what opening connections raises, before any account is read.
     """
-    config = load_config(path)
-    state = config.state.path
+    named = load_config(path)
+    place = state_place(named, request.scope_filter.shard)
+    holder = this_process("sweep", utc_now())
     async with (
-        open_context(config, path, interruption, on_progress) as context,
-        locked_store(state, wait=lock_timeout, holder=this_process("sweep", utc_now())) as store,
-        open_writer(config) as control_plane,
+        open_context(named, path, interruption, on_progress) as context,
+        writable_state(place, wait=lock_timeout, holder=holder) as store,
+        open_writer(config := with_state_file(named, place.file)) as control_plane,
     ):
         await print_preflight(control_plane, config)
         interruption.in_sweep = True
@@ -107,13 +114,15 @@ async def open_service(
     Raises: what opening connections raises.
     """
     config = load_config(path)
+    place = state_place(config, shard)
     check_secrets(config.service, os.environ)
     async with (
         open_context(config, path, interruption, None) as context,
-        open_writer(config) as control_plane,
+        open_writer(with_state_file(config, place.file)) as control_plane,
     ):
         await print_preflight(control_plane, config)
-        yield Connections(context, control_plane, _queue(context.cloud, config, path, shard))
+        queue = _queue(context.cloud, config, path, shard)
+        yield Connections(context, control_plane, queue, shard)
 
 
 def _queue(cloud: Cloud, config: Config, path: Path, shard: Shard | None) -> Queue | None:
@@ -128,8 +137,10 @@ def _queue(cloud: Cloud, config: Config, path: Path, shard: Shard | None) -> Que
 
 async def list_our_databases(path: Path, scope_filter: ScopeFilter) -> tuple[Database, ...]:
     """List our registered databases in some scopes. Raises: ConfigError, ControlPlaneError."""
-    config = load_config(path)
-    async with open_reader(config) as control_plane:
+    async with (
+        with_readable_state(load_config(path)) as config,
+        open_reader(config) as control_plane,
+    ):
         listed = await control_plane.list_databases()
     ours = ((owner_of(one, config.group), one) for one in listed)
     return tuple(

@@ -7,15 +7,18 @@ from pathlib import Path
 import click
 
 from discovery.cli.clock import utc_now
-from discovery.cli.options import common, with_common, with_status_format
+from discovery.cli.options import common, with_common, with_state_shard, with_status_format
 from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration
+from discovery.cli.state_file import named_state, readable_state
+from discovery.plan.shard import Shard
 
 
 @click.command(name="status")
+@with_state_shard
 @with_status_format
 @with_common
-def command(output_format: str, output: Path | None) -> None:
+def command(shard: Shard | None, output_format: str, output: Path | None) -> None:
     """Show what the state file remembers.
 
     That is: scopes and the age of the oldest complete scan, registrations, removals and how long
@@ -41,17 +44,18 @@ def command(output_format: str, output: Path | None) -> None:
 
     shared = common()
     config = configuration(shared)
-    with open_destination(output) as destination:
-        store = ReadOnlyStore(config.state.path)
+    place = named_state(config, shard)
+    with open_destination(output) as destination, readable_state(place) as file:
+        store = ReadOnlyStore(file)
         state = store.load()
         status = Status(
             state=state,
-            path=config.state.path,
+            path=str(place),
             now=utc_now(),
             account_names=known_names(build_offline_rules(config), state.account_names),
             missed_sweeps=config.deregistration.missed_sweeps,
             grace=config.deregistration.grace,
-            service=service_of(config.state.path),
+            service=service_of(place.file),
         )
         if output_format == Format.HTML:
             from discovery.reports.html.status_page import write_status_page

@@ -46,7 +46,11 @@ def remembered(shared: Common) -> RememberedState | None:
 
     try:
         path = find_configuration(shared.config)
-        return None if path is None else load_state(load_config(path).state.path)
+        if path is None:
+            return None
+        state = load_config(path).state
+        # A token is wanted at once, by people who need no access to the snapshot.
+        return load_state(state.path) if state.snapshot is None else None
     except (ConfigError, StateError) as error:
         stderr_line(f"State was not looked at: {str(error).splitlines()[0]}")
         return None

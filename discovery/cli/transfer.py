@@ -24,11 +24,18 @@ from discovery.cli.interruption import Interruption, run_with_signals
 from discovery.cli.output import Destination
 from discovery.cli.progress import progress
 from discovery.cli.setup import open_context
+from discovery.cli.state_file import (
+    state_place,
+    with_readable_state,
+    with_state_file,
+    writable_state,
+)
 from discovery.cli.streams import is_events_only, stderr_line, stderr_lines
 from discovery.config.model import Config
 from discovery.config.rules import build_offline_rules
 from discovery.model.values import Failed, ResourceName, Scope
 from discovery.plan.adoption.transfer import Transfer
+from discovery.plan.shard import Shard
 from discovery.reports.exit import Exit
 from discovery.reports.terminal.transfer import write_transfer, write_transfer_plan
 from discovery.reports.transfer import (
@@ -39,7 +46,6 @@ from discovery.reports.transfer import (
 )
 from discovery.reports.view import Format
 from discovery.sweep.result import expected_failures
-from state.exclusive import locked_store
 from state.lock import this_process
 from state.store import load_state
 
@@ -53,6 +59,7 @@ class TransferCommand:
     path: Path
     lock_timeout: timedelta
     yes: bool
+    shard: Shard | None = None
 
     def plan_adoption(self, request: AdoptRequest) -> tuple[TransferPlan, TransferContext]:
         """Plan the adoption from a fresh scan."""
@@ -61,7 +68,8 @@ class TransferCommand:
             async def make_plan(interruption: Interruption) -> tuple[TransferPlan, TransferContext]:
                 async with (
                     open_context(self.config, self.path, interruption, on_progress) as context,
-                    open_reader(self.config) as registry,
+                    with_readable_state(self.config, self.shard) as config,
+                    open_reader(config) as registry,
                 ):
                     transfer_context = TransferContext(
                         rules=context.rules,
@@ -73,7 +81,7 @@ class TransferCommand:
                         transfer_context,
                         cloud=context.cloud,
                         registry=registry,
-                        state=load_state(self.config.state.path),
+                        state=load_state(config.state.path),
                         clock=utc_now,
                         on_progress=on_progress,
                     )
@@ -90,8 +98,11 @@ class TransferCommand:
         transfer_context = TransferContext(rules=rules, kind=self.config.control_plane.kind)
 
         async def make_plan(_: Interruption) -> tuple[TransferPlan, str]:
-            state = load_state(self.config.state.path)
-            async with open_reader(self.config) as registry:
+            async with (
+                with_readable_state(self.config, self.shard) as config,
+                open_reader(config) as registry,
+            ):
+                state = load_state(config.state.path)
                 found = await plan_release(name, transfer_context, registry=registry, state=state)
                 items = found.transfer.items
                 changes = [(each.live, each.database) for each in items]
@@ -132,13 +143,13 @@ class TransferCommand:
         self, plan: TransferPlan, transfer_context: TransferContext
     ) -> tuple[Transfer, Exit | None]:
         """Apply the plan; returns its result, and the exit code when a signal came meanwhile."""
-        state = self.config.state.path
+        place = state_place(self.config, self.shard)
 
         async def work(interruption: Interruption) -> tuple[Transfer, Exit | None]:
             holder = this_process(self.verb, utc_now())
             async with (
-                locked_store(state, wait=self.lock_timeout, holder=holder) as store,
-                open_writer(self.config) as control_plane,
+                writable_state(place, wait=self.lock_timeout, holder=holder) as store,
+                open_writer(with_state_file(self.config, place.file)) as control_plane,
             ):
                 interruption.in_sweep = True
                 found = await apply_transfer(

@@ -18,6 +18,7 @@ from discovery.config.fields import Count, DurationRange, FilePath, Matching, On
 from discovery.config.matching import MatcherSection
 from discovery.config.reports import Reports
 from discovery.config.service import Service
+from discovery.config.snapshot import EXPECTED, PATTERN
 from discovery.plan.rules import WritePolicy
 
 
@@ -38,6 +39,11 @@ class State(Section):
     history: Annotated[timedelta, DurationRange("1d")] = timedelta(days=400)
     """How long finished sweeps and changes are remembered. Short values lose the answer to "since
     when"; the size of the file grows with it."""
+    snapshot: Annotated[str, Matching(PATTERN, EXPECTED)] | None = None
+    """Default: none, and the file at `path` is the state. `s3://bucket/key`: for machines without
+    a disk of their own, the state is that object. Whoever writes fetches it under a lease, the
+    object `key.lease`, and puts it back; whoever reads only fetches it. `{shard}` in the key
+    stands for I of `--shard I/N`. The copy that is worked with is kept beside `path`."""
 
 
 class Deregistration(Section):

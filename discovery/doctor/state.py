@@ -40,9 +40,7 @@ def _checks(config: Config, now: datetime) -> Iterator[Check]:
     if not path.exists():
         yield _check(path, CheckStatus.OK, "not there yet; the first sweep makes it")
     else:
-        sweeps = counted(state.finished_sweeps, "finished sweep")
-        registered = counted(len(state.registrations), "registration")
-        yield _check(path, CheckStatus.OK, f"readable, its schema known: {sweeps}, {registered}")
+        yield _check(path, CheckStatus.OK, readable(state))
     yield _check_writable(path)
     try:
         require_local(path, "state file")
@@ -52,7 +50,21 @@ def _checks(config: Config, now: datetime) -> Iterator[Check]:
     else:
         if holder is not None:
             yield _check(path, CheckStatus.WARN, f"held by {holder}; a sweep waits for it")
-    yield from _check_owner(path, state, config)
+    yield from check_memory(str(path), state, config, now)
+
+
+def readable(state: RememberedState) -> str:
+    """Say how much a state holds that could be read."""
+    sweeps = counted(state.finished_sweeps, "finished sweep")
+    registered = counted(len(state.registrations), "registration")
+    return f"readable, its schema known: {sweeps}, {registered}"
+
+
+def check_memory(
+    subject: str, state: RememberedState, config: Config, now: datetime
+) -> Iterator[Check]:
+    """Check what is remembered: whose it is, how old its regions are, whether writes are paused."""
+    yield from _check_owner(subject, state, config)
     if state.regions:
         since = min(each.read_at for each in state.regions.values())
         of = counted(len(state.regions), "account")
@@ -60,12 +72,12 @@ def _checks(config: Config, now: datetime) -> Iterator[Check]:
             f"regions as of {since.astimezone(UTC):%Y-%m-%d %H:%M:%S UTC} in {of}: sweeps of the "
             "service go by this list for a day, or until something tells of another region"
         )
-        yield _check(path, CheckStatus.OK, text)
+        yield state_check(subject, CheckStatus.OK, text)
     pause = state.pause_at(now)
     if pause is not None:
         until = f"{pause.astimezone(UTC):%Y-%m-%d %H:%M:%S UTC}"
         text = f"paused until {until}: sweeps write nothing. `cachemuster resume` ends it"
-        yield _check(path, CheckStatus.WARN, text)
+        yield state_check(subject, CheckStatus.WARN, text)
 
 
 def _check_writable(path: Path) -> Check:
@@ -82,7 +94,7 @@ def _check_writable(path: Path) -> Check:
     return _check(path, CheckStatus.OK, "writable")
 
 
-def _check_owner(path: Path, state: RememberedState, config: Config) -> Iterator[Check]:
+def _check_owner(subject: str, state: RememberedState, config: Config) -> Iterator[Check]:
     identity = state.identity
     if identity is None:
         return
@@ -93,8 +105,13 @@ def _check_owner(path: Path, state: RememberedState, config: Config) -> Iterator
             f"configuration is of group {config.group} on {config.control_plane.kind}: name "
             "another state.path, or sweep once with --rebind-state"
         )
-        yield _check(path, CheckStatus.FAIL, text)
+        yield state_check(subject, CheckStatus.FAIL, text)
 
 
 def _check(path: Path, outcome: CheckStatus, message: str) -> Check:
-    return Check(area=Area.STATE, subject=str(path), outcome=outcome, message=message)
+    return state_check(str(path), outcome, message)
+
+
+def state_check(subject: str, outcome: CheckStatus, message: str) -> Check:
+    """Make the check of one thing about the state."""
+    return Check(area=Area.STATE, subject=subject, outcome=outcome, message=message)

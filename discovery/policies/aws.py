@@ -12,6 +12,7 @@ from typing import Final
 from discovery.config.aws import Organization
 from discovery.config.matching import MatcherSection
 from discovery.config.service import SHARD, queue_region
+from discovery.config.snapshot import SnapshotPlace, parse_snapshot
 from discovery.policies.document import Statement
 from discovery.policies.usage import AwsUsage
 from matchers.selectors import Pattern, PatternKind
@@ -127,8 +128,38 @@ def _hub_statements(usage: AwsUsage) -> Iterator[Statement]:
             resources=(queue_arn(events.queue_url, partition),),
             without="changes are seen by the next sweep only",
         )
+    if usage.config.state.snapshot is not None:
+        yield from _snapshot_statements(parse_snapshot(usage.config.state.snapshot), partition)
     if usage.scans_own_account:
         yield from _read_statements(usage, usage.hub.account_id)
+
+
+def _snapshot_statements(place: SnapshotPlace, partition: str) -> Iterator[Statement]:
+    """Statements to keep state in S3; where each shard has its own, `*` stands for their numbers.
+
+    That an object is not there S3 says only to who may list the bucket, and no condition on a
+    prefix holds for that (aws/README: Objects).
+    """
+    bucket = f"arn:{partition}:s3:::{place.bucket}"
+    state, lease = (f"{bucket}/{key.replace(SHARD, '*')}" for key in (place.key, place.lease_key))
+    yield Statement(
+        sid="KeepSnapshot",
+        actions=("s3:GetObject", "s3:PutObject"),
+        resources=(state, lease),
+        without="state cannot be fetched or put back, and no sweep runs",
+    )
+    yield Statement(
+        sid="DeleteLease",
+        actions=("s3:DeleteObject",),
+        resources=(lease,),
+        without="each sweep waits until the lease of the one before has run out",
+    )
+    yield Statement(
+        sid="FindSnapshot",
+        actions=("s3:ListBucket",),
+        resources=(bucket,),
+        without="S3 does not tell a snapshot that is not there yet from a denial; no sweep runs",
+    )
 
 
 def _organization_actions(organizations: Iterable[Organization]) -> tuple[str, ...]:

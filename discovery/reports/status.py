@@ -34,7 +34,8 @@ class Status:
     """What the state file remembers, with the time and place it was read."""
 
     state: RememberedState
-    path: Path
+    path: Path | str
+    """Path of the file, or URL of the snapshot."""
     now: datetime
     account_names: Mapping[str, str] = field(default_factory=dict)
     """Names of accounts, as far as they are known."""

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 import structlog
@@ -18,10 +17,12 @@ import structlog
 from discovery.aws.queue import Queue
 from discovery.config.model import Config
 from discovery.control_plane.base import ControlPlane
+from discovery.plan.shard import Shard
+from discovery.snapshot.place import StatePlace
+from discovery.snapshot.state import load_remembered
 from discovery.sweep.context import SweepContext, SweepRequest
 from discovery.sweep.identity import check_state_identity
 from discovery.sweep.run import SweepRun
-from state.store import load_state
 
 log = structlog.get_logger()
 
@@ -34,6 +35,8 @@ class Connections:
     control_plane: ControlPlane
     queue: Queue | None = None
     """Where change events arrive; None: nowhere."""
+    shard: Shard | None = None
+    """Which of several processes this is; None: the only one."""
 
     @property
     def config(self) -> Config:
@@ -41,9 +44,9 @@ class Connections:
         return self.context.config
 
     @property
-    def state(self) -> Path:
-        """Path of the state file."""
-        return self.config.state.path
+    def place(self) -> StatePlace:
+        """Where the state is."""
+        return StatePlace.of(self.config, self.shard)
 
 
 OpenConnections = Callable[[], AbstractAsyncContextManager[Connections]]
@@ -159,12 +162,18 @@ async def check_reload(before: Connections, after: Connections) -> None:
 
     Raises: CannotReload, WrongState, StateError.
     """
-    if before.state.resolve() != after.state.resolve():
+    old, new = before.place, after.place
+    if old.file.resolve() != new.file.resolve():
         raise CannotReload(
-            f"state.path cannot change while the service runs: {before.state} is locked, "
-            f"{after.state} is not; restart the service"
+            f"state.path cannot change while the service runs: {old.file} is locked, "
+            f"{new.file} is not; restart the service"
         )
-    state = await asyncio.to_thread(load_state, after.state)
+    if old.snapshot != new.snapshot:
+        raise CannotReload(
+            f"state.snapshot cannot change while the service runs, from {old} to {new}; restart "
+            "the service"
+        )
+    state = await load_remembered(new, after.context.clock)
     run = SweepRun.start(after.context, SweepRequest(), state)
     check = await check_state_identity(run, after.control_plane)
     if check.unread is not None and after.config.control_plane != before.config.control_plane:

@@ -22,6 +22,7 @@ from discovery.reports.report import Report
 from discovery.service.connections import Connections, ReloadableConnections
 from discovery.service.notifications import Notifications
 from discovery.service.scan_sequencer import ScanSequencer
+from discovery.snapshot.state import load_remembered, open_locked
 from discovery.sweep.cancellation import Stopped, run_or_stop
 from discovery.sweep.context import SweepContext, SweepKind, SweepRequest
 from discovery.sweep.identity import check_state_identity
@@ -30,7 +31,7 @@ from discovery.sweep.scan import Scan
 from discovery.sweep.sweep import finish_sweep, scan_scopes
 from state.file_identity import FileIdentity
 from state.lock import HeldLock, this_process, writer_lock
-from state.store import Store, load_state
+from state.store import Store
 
 log = structlog.get_logger()
 
@@ -78,7 +79,7 @@ class SweepRunner:
         A control plane that does not answer is no reason to fail. Raises: WrongState, StateError.
         """
         async with self.connections.hold() as current:
-            state = await asyncio.to_thread(load_state, current.state)
+            state = await load_remembered(current.place, current.context.clock)
             run = SweepRun.start(current.context, SweepRequest(), state)
             await check_state_identity(run, current.control_plane)
 
@@ -124,15 +125,13 @@ class SweepRunner:
     ) -> ScheduledRun | None:
         self._check_files()
         scan_number = self._sequencer.begin_scan()
-        run = SweepRun.start(context, request, await asyncio.to_thread(load_state, current.state))
+        run = SweepRun.start(context, request, await load_remembered(current.place, context.clock))
         await scan_scopes(run)
         if run.scan is None:
             return None
         try:
-            async with self._hold_lock(current) as lock:
-                self.on_activity()
-                self._check_files()
-                report = await self._finish(run, run.scan, scan_number, current, lock)
+            async with self._hold_store(current) as store:
+                report = await self._finish(run, run.scan, scan_number, current, store)
         except Stopped:
             return None
         return ScheduledRun(kind, report, run.scan.targets)
@@ -140,10 +139,8 @@ class SweepRunner:
     async def write_state(self, current: Connections, write: Callable[[Store], None]) -> None:
         """Write to the state file between two runs. Raises: StateError, Stopped."""
         self._check_files()
-        async with self._hold_lock(current) as lock:
-            with await asyncio.to_thread(Store.open, current.state, check_lock=lock.check) as store:
-                self._state = store.identity
-                await asyncio.to_thread(write, store)
+        async with self._hold_store(current) as store:
+            await asyncio.to_thread(write, store)
 
     def _check_files(self) -> None:
         """Check that the state file and the service's lock are those of the run before.
@@ -162,32 +159,42 @@ class SweepRunner:
             self._state.check()
 
     async def _finish(
-        self, run: SweepRun, scan: Scan, scan_number: int, current: Connections, lock: HeldLock
+        self, run: SweepRun, scan: Scan, scan_number: int, current: Connections, store: Store
     ) -> Report:
         """Act on the scan results that are still current, judged by the state as it is now."""
-        with await asyncio.to_thread(Store.open, current.state, check_lock=lock.check) as store:
-            self._state = store.identity
-            now = await asyncio.to_thread(store.load)
-            results = self._sequencer.drop_outdated(
-                scan_number, scan.results, state_before=run.state, state_now=now
-            )
-            run.state, run.scan = now, replace(scan, results=results)
-            check = await check_state_identity(run, current.control_plane)
-            report = await finish_sweep(run, check, current.control_plane, store)
-            self._sequencer.record_applied(scan_number, results, now, run.started_at)
-            if self.notifications is not None:
-                is_whole = not run.request.scope_filter.from_event
-                await self.notifications.after_run(report, run.rules.group, store, whole=is_whole)
-            return report
+        now = await asyncio.to_thread(store.load)
+        results = self._sequencer.drop_outdated(
+            scan_number, scan.results, state_before=run.state, state_now=now
+        )
+        run.state, run.scan = now, replace(scan, results=results)
+        check = await check_state_identity(run, current.control_plane)
+        report = await finish_sweep(run, check, current.control_plane, store)
+        self._sequencer.record_applied(scan_number, results, now, run.started_at)
+        if self.notifications is not None:
+            is_whole = not run.request.scope_filter.from_event
+            await self.notifications.after_run(report, run.rules.group, store, whole=is_whole)
+        return report
 
     @asynccontextmanager
-    async def _hold_lock(self, current: Connections) -> AsyncIterator[HeldLock]:
-        """Hold the writer lock. Raises: Stopped, Locked, Unwritable."""
-        stop, holder = current.context.stop, this_process("run", current.context.clock())
-        lock = writer_lock(current.state, wait=LOCK_TIMEOUT, holder=holder)
+    async def _hold_store(self, current: Connections) -> AsyncIterator[Store]:
+        """Hold the state, open for writing. Raises: Stopped; StateError, Locked among them."""
+        place, context = current.place, current.context
+        stop, holder = context.stop, this_process("run", context.clock())
+        lock = writer_lock(place.file, wait=LOCK_TIMEOUT, holder=holder)
         async with AsyncExitStack() as taken:
             await run_or_stop(stop, taken.enter_async_context(self._apply_lock))
-            yield await run_or_stop(stop, taken.enter_async_context(lock))
+            held = await run_or_stop(stop, taken.enter_async_context(lock))
+            self.on_activity()
+            self._check_files()
+            opening = taken.enter_async_context(
+                open_locked(place, held, wait=LOCK_TIMEOUT, holder=holder, clock=context.clock)
+            )
+            # Another machine may have the lease for long; a file is opened at once.
+            store = await (opening if place.snapshot is None else run_or_stop(stop, opening))
+            self.on_activity()
+            # The copy of a snapshot is another file each time.
+            self._state = store.identity if place.snapshot is None else None
+            yield store
 
     def _progress(self, done: int, failed: int, known: int) -> None:
         self.on_activity()

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Protocol
 
 from discovery.control_plane.base import ControlPlane
 from discovery.control_plane.retry import Sleep
 from discovery.model.codes import Action
 from discovery.model.values import Clock, ItemError, ResourceName
 from discovery.plan.item import Item
+from discovery.sweep.announce import AnnouncedIntents, Journal, RemoteJournal
 from discovery.sweep.breaker import Breaker
 from discovery.sweep.write import Writer
 from discovery.sweep.write_result import WriteResult, failed
@@ -43,14 +43,6 @@ _WITH_CHANGES = (IntentKind.UPDATE, IntentKind.RENAME, IntentKind.REPLACE)
 """Writes of which the journal keeps the old and the new values."""
 
 
-class Journal(Protocol):
-    """Store of intents and their outcomes, such as `state.store.Store`."""
-
-    def write(self, entries: Sequence[Intent | IntentClosure]) -> Sequence[int]:
-        """Write all entries durably, or none. Returns their intent ids. Raises: StateError."""
-        ...
-
-
 async def apply(
     items: Iterable[Item],
     *,
@@ -65,6 +57,7 @@ async def apply(
     known_failures: Mapping[ResourceName, str] = MappingProxyType({}),
     strategy: WriteStrategy | None = None,
     stop: asyncio.Event | None = None,
+    remote_journal: RemoteJournal | None = None,
 ) -> tuple[Item, ...]:
     """Carry out every item that writes, and return all items in order with their outcomes.
 
@@ -76,6 +69,8 @@ async def apply(
     others marked `INTERRUPTED`, so that the sweep can record and report. Cancelled, it stops at
     once.
     `known_failures`: error codes of earlier sweeps' writes, which are not logged again.
+    `remote_journal`: the journal where it is kept elsewhere too: then every intent is there before
+    the first write. None: an intent is written when its write is due.
     Raises: nothing that an item, the control plane or the journal can cause.
     """
     items = tuple(items)
@@ -95,6 +90,7 @@ async def apply(
         deque(writing),
         on_write,
         known_failures,
+        AnnouncedIntents(remote_journal, clock) if remote_journal is not None else None,
     )
     await applying.work(concurrency)
     return tuple(applying.outcome(index, item) for index, item in enumerate(items))
@@ -114,12 +110,33 @@ class _Applying:
     waiting: deque[tuple[int, Item]]
     on_write: Callable[[], None]
     known_failures: Mapping[ResourceName, str]
+    announced: AnnouncedIntents | None
     started: set[int] = field(default_factory=set)
     finished: dict[int, Item] = field(default_factory=dict)
     journal_error: str | None = None
     """Why the journal cannot be written; without it nothing more is attempted."""
 
     async def work(self, concurrency: int) -> None:
+        """Make all writes, a few at a time."""
+        if self.announced is None:
+            await self._work(concurrency)
+        elif self.waiting and not self.stop.is_set():
+            try:
+                await self.announced.begin(dict(self._intents()))
+            except StateError as error:
+                self.journal_error = str(error)
+            try:
+                await self._work(concurrency)
+            finally:
+                await self.announced.abandon_rest()
+
+    def _intents(self) -> Iterator[tuple[int, Intent]]:
+        """Yield the intent of each item; one that can have none fails when its turn comes (R8)."""
+        for index, item in self.waiting:
+            if item.arn is not None and item.name is not None:
+                yield index, self._intent(item)
+
+    async def _work(self, concurrency: int) -> None:
         workers = [
             asyncio.create_task(self._worker()) for _ in range(min(concurrency, len(self.waiting)))
         ]
@@ -164,7 +181,7 @@ class _Applying:
                     self.finished[index] = failed(item, error)
                     continue
                 try:
-                    self.finished[index] = await self._carry_out(item)
+                    self.finished[index] = await self._carry_out(index, item)
                 except Exception as error:
                     self.finished[index] = self._unexpected(item, error)
             self._log(self.finished[index])
@@ -184,9 +201,11 @@ class _Applying:
         is_known = item.name is not None and self.known_failures.get(item.name) == code
         self.strategy.log_result(item, self.sweep_id, is_known=is_known)
 
-    async def _carry_out(self, item: Item) -> Item:
+    async def _carry_out(self, index: int, item: Item) -> Item:
         try:
-            intent_id = await self.journal.write(self._intent(item))
+            intent_id = self.announced.take(index) if self.announced is not None else None
+            if intent_id is None:
+                intent_id = await self.journal.write(self._intent(item))
         except StateError as error:
             self.journal_error = str(error)
             return _failed(item, "STATE", f"not attempted: {error}")

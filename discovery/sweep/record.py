@@ -44,13 +44,18 @@ async def prune(run: SweepRun, store: Store) -> None:
 
 
 async def record(run: SweepRun, identity: StateIdentity, store: Store) -> Report:
-    """Put what the run found out and did into state, in one transaction, and report it."""
+    """Put what the run found out and did into state, in one transaction, and report it.
+
+    Where state is kept elsewhere too, it is put there.
+    """
     report = report_of(run)
     outcome = state_update(run, report, identity)
     try:
         await asyncio.to_thread(store.record, outcome)
+        await store.upload()
     except StateError as error:
-        # The writes are in the journal already, so the report is still true.
+        # The writes are in the journal already, so the report is still true; where it is kept
+        # elsewhere too, their intents are there.
         return replace(report, error=report.error or str(error))
     log_episodes(outcome.history)
     return report

@@ -145,6 +145,7 @@ async def apply_changes(run: SweepRun, control_plane: ControlPlane, store: Store
         on_write=run.context.on_write,
         known_failures=run.state.failed_writes,
         stop=run.context.stop,
+        remote_journal=store.remote_journal,
     )
     run.interrupted = run.context.stop.is_set()
     run.wrote = not run.interrupted

@@ -27,6 +27,7 @@ _AUTHORIZATION = re.compile(
     r"/(?P<service>[^/,\s]+)/aws4_request, *SignedHeaders=(?P<headers>[^,\s]+),"
     r" *Signature=(?P<signature>[0-9a-f]{64})"
 )
+_CONTENT, _UNSIGNED = "x-amz-content-sha256", "UNSIGNED-PAYLOAD"
 _FORMAT = "%Y%m%dT%H%M%SZ"
 
 
@@ -153,6 +154,11 @@ class _Verifier(SigV4Auth):
     def _canonical(self, request: AWSRequest) -> str:
         return str(self.canonical_request(request))
 
+    def _normalize_url_path(self, path: str) -> str:
+        """Leave a path of S3 as it was sent: there `//` and `..` are parts of a key."""
+        usual = super()._normalize_url_path(path)  # type: ignore[misc]  # not in the stubs
+        return path if self._claim.service == "s3" else str(usual)
+
     def headers_to_sign(self, request: AWSRequest) -> HTTPHeaders:
         """Return the headers that the client lists."""
         del request
@@ -162,8 +168,10 @@ class _Verifier(SigV4Auth):
         return headers
 
     def payload(self, request: AWSRequest) -> str:
-        """Return the hash of the body that really came."""
+        """Return the hash of the body that really came; S3's clients may leave it unsigned."""
         del request
+        if self._claim.service == "s3" and self._sent.headers.get(_CONTENT) == _UNSIGNED:
+            return _UNSIGNED
         return hashlib.sha256(self._sent.body).hexdigest()
 
     def signature(self, string_to_sign: str, request: AWSRequest) -> str:

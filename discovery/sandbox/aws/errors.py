@@ -16,6 +16,7 @@ class ProtocolFamily(Enum):
     QUERY = "query"
     EC2 = "ec2"
     JSON = "json"
+    REST_XML = "rest-xml"
 
 
 class CommonErrorKind(Enum):
@@ -150,6 +151,39 @@ WIRE_ERRORS: Mapping[ProtocolFamily, Mapping[CommonErrorKind, WireError]] = {
         CommonErrorKind.INVALID_MEMBER: WireError("ValidationException", 400, "Invalid value"),
         CommonErrorKind.INTERNAL: WireError(
             "InternalFailure", 500, "An internal error has occurred"
+        ),
+    },
+    ProtocolFamily.REST_XML: {
+        CommonErrorKind.UNSIGNED: WireError("AccessDenied", 403, "Access Denied"),
+        CommonErrorKind.CLOCK_SKEW: WireError(
+            "RequestTimeTooSkewed",
+            403,
+            "The difference between the request time and the current time is too large.",
+        ),
+        CommonErrorKind.UNKNOWN_KEY: WireError(
+            "InvalidAccessKeyId",
+            403,
+            "The AWS Access Key Id you provided does not exist in our records.",
+        ),
+        CommonErrorKind.BAD_SIGNATURE: WireError("SignatureDoesNotMatch", 403, _MISMATCH),
+        CommonErrorKind.EXPIRED: WireError("ExpiredToken", 400, "The provided token has expired."),
+        CommonErrorKind.REGION_OFF: WireError(
+            "InvalidAccessKeyId",
+            403,
+            "The AWS Access Key Id you provided does not exist in our records.",
+        ),
+        CommonErrorKind.DENIED: WireError("AccessDenied", 403, "Access Denied"),
+        CommonErrorKind.THROTTLED: WireError("SlowDown", 503, "Please reduce your request rate."),
+        CommonErrorKind.UNKNOWN_ACTION: WireError(
+            "NotImplemented",
+            501,
+            "A header or query you provided implies functionality that is not implemented.",
+        ),
+        CommonErrorKind.MALFORMED: WireError("MalformedXML", 400, "The XML is not well-formed"),
+        CommonErrorKind.MISSING_MEMBER: WireError("InvalidArgument", 400, "Invalid Argument"),
+        CommonErrorKind.INVALID_MEMBER: WireError("InvalidArgument", 400, "Invalid Argument"),
+        CommonErrorKind.INTERNAL: WireError(
+            "InternalError", 500, "We encountered an internal error. Please try again."
         ),
     },
 }

@@ -74,6 +74,8 @@ def _resource(account: Account, request: RequestState) -> str:
         return str(members.get("RoleArn", "*"))
     if service == "sqs":
         return _queue(account, region, members)
+    if service == "s3":
+        return _object(account, members)
     if service != "elasticache":
         return "*"
     if "ResourceName" in members:
@@ -83,6 +85,11 @@ def _resource(account: Account, request: RequestState) -> str:
             name = str(members.get(member) or "*").lower()
             return f"arn:{account.partition.name}:{service}:{region}:{account.id}:{kind}:{name}"
     return "*"
+
+
+def _object(account: Account, members: Mapping[str, Any]) -> str:
+    bucket, key = members.get("Bucket", "*"), members.get("Key")
+    return f"arn:{account.partition.name}:s3:::{bucket}{f'/{key}' if key else ''}"
 
 
 def _queue(account: Account, region: str, members: Mapping[str, Any]) -> str:

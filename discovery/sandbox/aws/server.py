@@ -22,6 +22,8 @@ from discovery.sandbox.faults import FaultBoard
 from discovery.sandbox.loopback import LOOPBACK, check_loopback, reset, serve_in_thread
 
 _LARGEST_BODY = 1024 * 1024
+_LARGEST_OBJECT = 64 * 1024 * 1024
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class SimulatedAws:
@@ -71,7 +73,10 @@ class SimulatedAws:
         return serve_in_thread(self.serve(host=host, port=port), "simulated-aws")
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        body = await _body(request)
+        if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
+            request.transport.write(_CONTINUE)  # else the SDK holds an object back
+        is_object = "/s3/aws4_request" in request.headers.get("Authorization", "")
+        body = await _body(request, _LARGEST_OBJECT if is_object else _LARGEST_BODY)
         if request.path.startswith(PREFIX):
             fitting = [each for each in self.controls if request.path.startswith(each.prefix)]
             return fitting[-1].answer(request, body)
@@ -88,13 +93,13 @@ class SimulatedAws:
         return format_datetime(self.world.clock().astimezone(UTC), usegmt=True)
 
 
-async def _body(request: web.BaseRequest) -> bytes:
-    body = await request.content.read(_LARGEST_BODY + 1)
-    while chunk := await request.content.read(_LARGEST_BODY + 1 - len(body)):
+async def _body(request: web.BaseRequest, largest: int) -> bytes:
+    body = bytearray(await request.content.read(largest + 1))
+    while chunk := await request.content.read(largest + 1 - len(body)):
         body += chunk
-    if len(body) > _LARGEST_BODY:
-        raise web.HTTPRequestEntityTooLarge(_LARGEST_BODY, len(body))
-    return body
+    if len(body) > largest:
+        raise web.HTTPRequestEntityTooLarge(largest, len(body))
+    return bytes(body)
 
 
 async def _send(request: web.BaseRequest, outcome: Response, date: str) -> web.StreamResponse:

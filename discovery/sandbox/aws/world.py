@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
+from discovery.sandbox.aws.buckets import Bucket
 from discovery.sandbox.aws.event_delivery import Events
 from discovery.sandbox.aws.iam import Statement, statements_of
 from discovery.sandbox.aws.keys import Key, KeyRing, new_id, new_secret
@@ -146,6 +147,8 @@ class World:
         """Of the sessions that AssumeRole hands out. Those of version 1, which the global endpoint
         gives, are refused in every region that an account can disable."""
         self.accounts: dict[str, Account] = {}
+        self.buckets: dict[str, Bucket] = {}
+        """Buckets of S3, by name."""
         self.organization: Organization | None = None
         """The organization that accounts may be in; None: there is none."""
         self.rates = TokenBuckets()
@@ -166,6 +169,11 @@ class World:
                 world=self,
             )
         return self.accounts[account_id]
+
+    def add_bucket(self, name: str, owner: str) -> Bucket:
+        """Add a bucket of an account."""
+        found = self.buckets[name] = Bucket(name, owner)
+        return found
 
     def organize(self, management: str, *, name: str | None = None) -> Organization:
         """Create an organization with only its management account, which has that name in it."""

@@ -10,6 +10,7 @@ from discovery.sandbox.aws.wire.cbor import CborProtocol, is_cbor
 from discovery.sandbox.aws.wire.json import JsonProtocol, QueryCompatibleJson, RestJsonProtocol
 from discovery.sandbox.aws.wire.message import Request, WireProtocol
 from discovery.sandbox.aws.wire.query import Ec2Protocol, QueryProtocol
+from discovery.sandbox.aws.wire.rest_xml import RestXmlProtocol
 
 
 def protocol_of(model: ServiceModel) -> WireProtocol:
@@ -25,6 +26,8 @@ def protocol_of(model: ServiceModel) -> WireProtocol:
             return QueryCompatibleJson(version) if is_younger else JsonProtocol(version)
         case "rest-json":
             return RestJsonProtocol(model)
+        case "rest-xml":
+            return RestXmlProtocol()
         case other:
             raise ValueError(f"the sandbox does not speak {other}")
 
