@@ -13,13 +13,13 @@ import botocore
 
 from discovery.aws.sdk_session import SDK_NAMES, SERVICES
 
-CREDENTIALS = {"sso", "sso-oidc", "signin"}
-"""Services that the SDK itself asks for credentials, besides STS."""
+OTHERS = {"s3", "sso", "sso-oidc", "signin"}
+"""Where `state.snapshot` is, and whom the SDK itself asks for credentials, besides STS."""
 
 
 def prune(data: Path) -> None:
     """Leave of each service in use the newest description, and the files that all share."""
-    used = {SDK_NAMES.get(name, name) for name in SERVICES} | CREDENTIALS
+    used = {SDK_NAMES.get(name, name) for name in SERVICES} | OTHERS
     for service in [each for each in data.iterdir() if each.is_dir()]:
         newest = max((each.name for each in service.iterdir()), default=None)
         for version in service.iterdir():

@@ -19,7 +19,6 @@ from tests.docs.pages import DEPLOY, ROOT
 
 CHART = DEPLOY / "helm"
 EXAMPLES = sorted(file.stem for file in (CHART / "examples").glob("*.yaml"))
-_SNAPSHOT = {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None}
 """Until the program has `state.snapshot`."""
 PODS = ("Deployment", "StatefulSet", "CronJob", "Pod")
 
@@ -103,5 +102,4 @@ def config_definitions() -> dict[str, Any]:
     """The schema of a configuration file as definitions of the chart's."""
     made = config_schema()
     del made["$schema"]
-    made["$defs"]["State"]["properties"].setdefault("snapshot", _SNAPSHOT)
     return {"Config": made, **made.pop("$defs")}
