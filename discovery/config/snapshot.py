@@ -14,7 +14,9 @@ from discovery.config.service import SHARD
 from discovery.plan.shard import Shard
 
 _SEGMENT: Final = r"[A-Za-z0-9_=+-][A-Za-z0-9._=+-]*"
-_KEY: Final = rf"(?:{_SEGMENT}/)*(?:{_SEGMENT})?(?:\{{shard\}}[A-Za-z0-9._=+/-]*)?(?<!/)"
+_SHARD: Final = r"\{shard\}(?:[A-Za-z0-9._=+/-]*[A-Za-z0-9._=+-])?"
+# Without a look behind: the chart's schema has this pattern, and helm reads it by Go's rules.
+_KEY: Final = rf"(?:{_SEGMENT}/)*(?:{_SEGMENT}|(?:{_SEGMENT})?{_SHARD})"
 PATTERN: Final = rf"s3://[a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9]/{_KEY}"
 EXPECTED: Final = "an object in S3 such as s3://bucket/cachemuster.db, with {shard} at most once"
 

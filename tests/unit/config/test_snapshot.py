@@ -25,6 +25,7 @@ BAD = [
     "s3://bucket",
     "s3://bucket/",
     "s3://bucket/a/",
+    "s3://bucket/{shard}/",
     "s3://bucket//a",
     "s3://bucket/a//b",
     "s3://bucket/../a",
