@@ -1,8 +1,7 @@
 """One sweep, top to bottom: scan, list, plan, confirm, apply, record.
 
 See discovery/README: One sweep. `audit` takes the same steps with a control plane that it can only
-read (R5). The service scans first, beside other sweeps, and finishes once it holds the writer lock:
-`SweepRun.start`, `scan_scopes`, `finish_sweep`.
+read (R5). The service scans beside other sweeps, and calls `finish_sweep` once it has the lock.
 """
 
 from __future__ import annotations
