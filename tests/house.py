@@ -44,6 +44,10 @@ class House:
         broken, self._broken[:] = list(self._broken), ()
         return broken
 
+    def forget(self) -> None:
+        """Begin anew; what was broken between two tests is nobody's."""
+        self._broken.clear()
+
     def _watching(self, cancel_all: Callable[[Any], None]) -> Callable[[Any], None]:
         def watched(loop: asyncio.AbstractEventLoop) -> None:
             left = [task for task in asyncio.all_tasks(loop) if not task.done()]
@@ -96,7 +100,7 @@ HOUSE = House()
 @contextlib.contextmanager
 def rules_kept() -> Iterator[None]:
     """Raises: AssertionError that names all that was broken inside."""
-    HOUSE.inspection()
+    HOUSE.forget()
     # What was there before is not looked through again, neither here nor by the interpreter: the
     # modules and the tests alone are a million objects, half a second each time.
     gc.freeze()
