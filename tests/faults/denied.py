@@ -1,7 +1,7 @@
 """Writes that the role is denied for days: how large state and log become.
 
-`python -m tests.faults.denied --caches 1000 --days 7` prints both, after hours; a sweep of 1,000 caches
-takes seconds here. With `--minutes 60` it is quicker by twelve.
+`python -m tests.faults.denied --caches 1000 --days 7` prints both, after hours: a sweep of 1,000
+caches takes seconds here. With `--minutes 60` it is quicker by twelve.
 """
 
 from __future__ import annotations
