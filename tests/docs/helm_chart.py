@@ -27,7 +27,7 @@ PODS = ("Deployment", "StatefulSet", "CronJob", "Pod")
 def helm(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run helm, without whatever somebody has configured for it.
 
-    It is told the version of Kubernetes: one that was built from source takes an old one for granted.
+    It is told the version of Kubernetes: built from source, it takes an old one for granted.
     """
     program = shutil.which("helm", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     if program is None:
