@@ -122,9 +122,7 @@ def _held(place: SnapshotPlace, lease: Found) -> Check:
     try:
         text = LeaseText.decode(lease.body)
     except ValueError:
-        said = (
-            f"s3://{place.bucket}/{place.lease_key} is no lease of this program: name another key"
-        )
+        said = f"{place.lease} is no lease of this program: name another key"
         return state_check(str(place), CheckStatus.FAIL, said)
     if lease.age > text.span:
         said = f"the lease of {text.holder} has run out: that process was killed; the next takes it"

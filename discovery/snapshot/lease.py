@@ -70,14 +70,15 @@ class LeaseText:
 
     @classmethod
     def decode(cls, body: bytes) -> Self:
-        """Read one. Raises: ValueError for what is none."""
+        """Read one; its holder as ASCII, cut short. Raises: ValueError for what is none."""
         try:
             found = json.loads(body)
             span = timedelta(seconds=float(found["seconds"]))
             if not timedelta(0) < span <= _LONGEST:
                 raise ValueError(f"{span} is no time of a lease")
             at = datetime.fromisoformat(found["expires_at"])
-            return cls(str(found["token"]), str(found["holder"]), span, at.astimezone(UTC))
+            holder = str(found["holder"]).encode("ascii", "backslashreplace").decode()[:300]
+            return cls(str(found["token"]), holder, span, at.astimezone(UTC))
         except (KeyError, TypeError, OverflowError, RecursionError, ValueError) as error:
             raise ValueError(str(error)) from error
 
@@ -217,7 +218,7 @@ async def _acquire(
     try:
         return await _ask(bucket, place, text, wait, now_s)
     except asyncio.CancelledError:
-        # Condition, perhaps, and nobody would delete it: the next writer would have to wait.
+        # It may have been put, and nobody would delete it: the next writer would have to wait.
         await SnapshotLease(bucket, place, text, now_s, "", _end(now_s(), span)).release()
         raise
 
@@ -267,7 +268,7 @@ def _may_replace(found: Found | None, place: SnapshotPlace) -> tuple[str | None,
             f"{place.lease} is no lease of this program. It was left as it is, and nothing was "
             "done; name another key in state.snapshot"
         ) from None
-    who = text.holder.encode("ascii", "backslashreplace").decode()[:300]
     if found.age > text.span:
-        return found.etag, who
-    return None, f"{who}, until {text.expires_at:%Y-%m-%d %H:%M:%S} UTC unless it is renewed"
+        return found.etag, text.holder
+    until = f"{text.expires_at:%Y-%m-%d %H:%M:%S} UTC"
+    return None, f"{text.holder}, until {until} unless it is renewed"

@@ -46,8 +46,8 @@ REGISTERED = replace(FOUND, live=database("orders"))
 NEW = replace(FOUND, action=Action.CREATE, reason=Reason.NEW, applied=True)
 
 
-class Rounds:
-    """Rounds of one service, which ends a sweep whenever it is asked whether one is due."""
+class ProbingService:
+    """A service that ends a sweep whenever it is asked whether logins are due."""
 
     def __init__(self) -> None:
         self.now_s = 1000.0
@@ -76,16 +76,16 @@ class Rounds:
 
 
 async def test_a_round_starts_after_a_sweep_and_then_once_an_interval() -> None:
-    rounds = Rounds()
-    assert rounds.due()
-    await rounds.runner.run()
+    service = ProbingService()
+    assert service.due()
+    await service.runner.run()
     for elapsed_s, due in ((0, False), (599, False), (600, True)):
-        rounds.now_s = 1000.0 + elapsed_s
-        assert rounds.due() is due
-    rounds.configure("{interval: 1h}")
-    assert not rounds.due()
-    rounds.configure("null")
-    assert not rounds.due()
+        service.now_s = 1000.0 + elapsed_s
+        assert service.due() is due
+    service.configure("{interval: 1h}")
+    assert not service.due()
+    service.configure("null")
+    assert not service.due()
 
 
 @pytest.mark.parametrize(
@@ -100,14 +100,14 @@ async def test_a_round_starts_after_a_sweep_and_then_once_an_interval() -> None:
     ids=["just registered", "not registered", "not gone through", "removed", "not ready"],
 )
 def test_a_round_is_for_caches_that_are_registered_and_ready(found: Item, due: bool) -> None:
-    assert Rounds().due(found) is due
+    assert ProbingService().due(found) is due
 
 
 def test_a_sweep_that_did_not_end_leaves_the_caches_of_the_one_before() -> None:
-    rounds = Rounds()
-    assert not rounds.due(error="AWS did not answer")
-    assert rounds.due()
-    assert rounds.due(FOUND, interrupted=True)
+    service = ProbingService()
+    assert not service.due(error="AWS did not answer")
+    assert service.due()
+    assert service.due(FOUND, interrupted=True)
 
 
 @pytest.mark.parametrize(
