@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 
 
@@ -48,8 +49,14 @@ def note_date(answer: Mapping[str, Any]) -> None:
 def date_of(answer: Mapping[str, Any]) -> datetime | None:
     """Parse the date in the headers of an answer; None when there is none that can be read."""
     try:
-        found = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-        # Without a zone (`-0000`) it is of UTC all the same: RFC 9110 knows no other.
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        return _parse(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
     except (KeyError, ValueError, TypeError, OverflowError):
         return None
+
+
+@lru_cache(maxsize=16)
+def _parse(text: str) -> datetime:
+    """Parse once for the many answers of one second."""
+    found = parsedate_to_datetime(text)
+    # Without a zone (`-0000`) it is of UTC all the same: RFC 9110 knows no other.
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

@@ -109,14 +109,14 @@ class Session:
     async def _attempt(self, action: str, parameters: Mapping[str, Any]) -> Answer:
         """Make one call, the SDK's retries included. Raises: AwsCallFailed."""
         service, method = _METHODS[action]
-        client = await self._client(service, action)
+        await self._open_client(service, action)
         if self.rate_limiter is not None:
             await self.rate_limiter.acquire(action)
         limit_s = self.clients.deadline_s(service)
         try:
             async with self.clients.slot(service), asyncio.timeout(limit_s) as deadline:
                 with signing_as(self.signer):
-                    answer: Answer = await getattr(client, method)(**parameters)
+                    answer = await self.clients.call(service, self.region, method, parameters)
         except Unsigned:
             raise
         except Exception as error:
@@ -128,9 +128,9 @@ class Session:
         note_date(answer)
         return answer
 
-    async def _client(self, service: str, action: str) -> Any:
+    async def _open_client(self, service: str, action: str) -> None:
         try:
-            return await self.clients.get(service, self.region)
+            await self.clients.get(service, self.region)
         except Exception as error:
             raise AwsCallFailed(unusable_endpoint(error, action, str(self.scope))) from error
 
