@@ -180,6 +180,7 @@ class _Verifier(SigV4Auth):
     def __init__(self, claim: Claim, request: Request, key: Key) -> None:
         super().__init__(Credentials(key.access_key_id, key.secret), claim.service, claim.region)
         self._claim = claim
+        self._secret = key.secret
         self._sent = request
 
     def expected(self) -> str:
@@ -213,7 +214,7 @@ class _Verifier(SigV4Auth):
     def signature(self, string_to_sign: str, request: AWSRequest) -> str:
         """Sign as botocore does, with the signing key cached for the day."""
         del request
-        return _sign(self._claim, self.credentials.secret_key, string_to_sign)
+        return _sign(self._claim, self._secret, string_to_sign)
 
 
 @lru_cache(maxsize=4096)

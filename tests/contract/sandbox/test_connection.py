@@ -18,7 +18,7 @@ from tests.support.simulated_aws import Cloud
 HANDED_OVER = b"Connection: keep-alive\r\n"
 """A header that says nothing new, and that only aiohttp reads."""
 
-LIST = ("elasticache", "describe_serverless_caches", {})
+LIST: tuple[str, str, Mapping[str, Any]] = ("elasticache", "describe_serverless_caches", {})
 ASKED: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
     "a list": LIST,
     "JSON": ("resourcegroupstaggingapi", "get_resources", {}),
@@ -50,14 +50,14 @@ def sent(cloud: Cloud, service: str, operation: str, members: Mapping[str, Any])
     with pytest.raises(InterruptedError):
         getattr(client, operation)(**members)
     [request] = requests
-    headers = {
-        name: value.decode() if isinstance(value, bytes) else value
-        for name, value in request.headers.items()
-    }
-    lines = [f"{name}: {value}" for name, value in headers.items()]
+    sent_headers: Mapping[str, Any] = request.headers
+    lines = [
+        f"{name}: {value.decode() if isinstance(value, bytes) else value}"
+        for name, value in sent_headers.items()
+    ]
     head = "\r\n".join(["POST / HTTP/1.1", f"Host: {host(cloud)}", *lines, "", ""])
-    body = request.body or b""
-    return head.encode() + (body.encode() if isinstance(body, str) else bytes(body))
+    body: Any = request.body or b""
+    return head.encode() + (body.encode() if isinstance(body, str) else body)
 
 
 def host(cloud: Cloud) -> str:
