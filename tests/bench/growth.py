@@ -50,6 +50,10 @@ def measured(wanted: Sequence[Series], rounds: int) -> Costs:
     found: dict[tuple[World, str], list[Cost]] = {}
     for _ in range(rounds):
         for world in worlds:
+            sys.stderr.write(
+                f"{world.accounts} accounts × {world.regions} regions, {world.caches} caches, "
+                f"{world.registrations} registrations\n"
+            )
             for what, cost in _swept(world):
                 found.setdefault((world, what), []).append(cost)
     return {place: _median(costs) for place, costs in found.items()}

@@ -17,7 +17,7 @@ _INK, _PALE = "#333", "#d8d8d8"
 def picture(found: Sequence[Series], costs: Costs) -> str:
     """Draw it as SVG; panels of one row have one scale."""
     width = _LEFT + len(found) * (_WIDTH + _GAP_X)
-    height = _TOP + len(MEASURES) * (_HEIGHT + _GAP_Y) + 26
+    height = _TOP + len(MEASURES) * (_HEIGHT + _GAP_Y) + 12
     panels = [
         part
         for row, measure in enumerate(MEASURES)
@@ -43,9 +43,8 @@ def _legend() -> Iterator[str]:
         x = _LEFT + number * 110
         yield _circle(x + 4, 36, sweep)
         yield _text(x + 13, 40, sweep, "start")
-    yield _text(
-        _LEFT + 300, 40, "the line nearest to the points, and the farthest one’s distance", "start"
-    )
+    words = "lines: nearest to the points; ±: how far the farthest point is from its line"
+    yield _text(_LEFT + 290, 40, words, "start")
 
 
 def _highest(found: Sequence[Series], measure: Measure, costs: Costs) -> float:
@@ -80,7 +79,7 @@ def _panel(
     for world in each.worlds:
         x, _ = at(each.size(world), 0)
         yield f'<path d="M{x:.1f} {bottom}v4" stroke="{_INK}"/>'
-        yield _text(x, bottom + 15, str(each.size(world)), "middle")
+        yield _text(x, bottom + 15, _short(each.size(world)), "middle")
     if row == len(MEASURES) - 1:
         yield _text(left + _WIDTH / 2, bottom + 33, each.what, "middle", bold=True)
     for number, sweep in enumerate(SWEEPS):
@@ -93,6 +92,10 @@ def _panel(
         yield _text(
             left + 6 + number * 46, bottom - _HEIGHT + 12, f"±{line.off:.0%}", "start", color
         )
+
+
+def _short(number: int) -> str:
+    return str(number) if number < 1000 else f"{number / 1000:g}k"
 
 
 def _circle(x: float, y: float, sweep: str) -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tests.bench.measure import Cost, Failed, starved_s_of
 
-_POLL_S = 0.02
-_POLLS_BETWEEN_LOOKS = 5
+_POLL_S = 0.05
+_POLLS_BETWEEN_LOOKS = 3
 """Memory is not looked at in every poll: the kernel walks every page for it."""
 _KIB = 1024
 
