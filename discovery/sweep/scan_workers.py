@@ -54,7 +54,7 @@ class ScanWorkers:
 
     async def start_scan(self, query: ScanQuery, scopes: int) -> WorkerScan | None:
         """Start a scan of about so many scopes; None when this process does it better alone."""
-        count = _count(self._settings, scopes)
+        count = processes_for(self._settings, scopes, cores=len(os.sched_getaffinity(0)))
         if count < 2:
             return None
         alive = [worker for worker in self._workers if worker.is_alive]
@@ -90,10 +90,16 @@ async def open_workers(settings: Aws, identity: Identity) -> AsyncIterator[ScanW
         await workers.close()
 
 
-def _count(settings: Aws, scopes: int) -> int:
+def processes_for(settings: Aws, scopes: int, *, cores: int) -> int:
+    """Choose how many processes scan so many scopes; less than two: none beside this one."""
     if settings.workers != "auto":
         return settings.workers
-    return min(len(os.sched_getaffinity(0)), scopes // SCOPES_WORTH_A_PROCESS)
+    return min(cores, scopes // SCOPES_WORTH_A_PROCESS)
+
+
+def place_of(account_id: AccountId, *, processes: int) -> int:
+    """Tell which of the processes scans an account; the same in every scan."""
+    return zlib.crc32(account_id.encode()) % processes
 
 
 class WorkerScan:
@@ -105,7 +111,7 @@ class WorkerScan:
 
     async def scan(self, task: AccountTask, events: ScanEvents) -> datetime | AwsError | None:
         """Scan an account; return AWS's time, or why the rest of the account was not scanned."""
-        place = zlib.crc32(task.account_id.encode()) % len(self._workers)
+        place = place_of(task.account_id, processes=len(self._workers))
         return await self._workers[place].scan(task, events)
 
     def stop(self) -> None:
