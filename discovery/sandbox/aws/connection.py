@@ -93,7 +93,7 @@ class Connection(asyncio.Protocol):
         if request is Unread.UNFINISHED:
             return
         if request is Unread.UNUSUAL:
-            self._hand_over()
+            self._give_to_aiohttp()
             return
         self._unread = b""
         outcome = self._handle(request)
@@ -127,7 +127,7 @@ class Connection(asyncio.Protocol):
         elif self._unread:
             self._answer()
 
-    def _hand_over(self) -> None:
+    def _give_to_aiohttp(self) -> None:
         self._opened.discard(self)
         protocol = self._take_over()
         self._transport.set_protocol(protocol)

@@ -15,7 +15,7 @@ from botocore.awsrequest import AWSPreparedRequest
 from discovery.sandbox.aws.faults import Effect, Fault
 from tests.support.simulated_aws import Cloud
 
-HANDED_OVER = b"Connection: keep-alive\r\n"
+READ_BY_AIOHTTP = b"Connection: keep-alive\r\n"
 """A header that says nothing new, and that only aiohttp reads."""
 
 LIST: tuple[str, str, Mapping[str, Any]] = ("elasticache", "describe_serverless_caches", {})
@@ -98,12 +98,12 @@ def asked(cloud: Cloud, request: bytes) -> bytes:
         return answer(opened)
 
 
-def handed_over(request: bytes) -> bytes:
-    return request.replace(b"\r\n", b"\r\n" + HANDED_OVER, 1)
+def by_aiohttp(request: bytes) -> bytes:
+    return request.replace(b"\r\n", b"\r\n" + READ_BY_AIOHTTP, 1)
 
 
 def check_both(cloud: Cloud, request: bytes) -> bytes:
-    ours, aiohttps = asked(cloud, request), asked(cloud, handed_over(request))
+    ours, aiohttps = asked(cloud, request), asked(cloud, by_aiohttp(request))
     without_date = [re.sub(rb"Date: [^\r]+", b"Date: D", each) for each in (ours, aiohttps)]
     assert without_date[0] == without_date[1]
     return ours
@@ -139,7 +139,7 @@ def test_requests_that_follow_each_other(cloud: Cloud) -> None:
         assert len(answer(opened)) == len(first)
         cloud.aws.faults.remove(number)
         assert len(answer(opened)) == len(first)
-        opened.sendall(handed_over(request) + request)
+        opened.sendall(by_aiohttp(request) + request)
         both = b""
         while both.count(b"</DescribeServerlessCachesResponse>") < 2:
             both += opened.recv(65536)
