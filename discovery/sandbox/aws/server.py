@@ -3,16 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import format_datetime
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
 from aiohttp import web
 
 from discovery.sandbox.aws.calls import CallLog
-from discovery.sandbox.aws.connection import Connection
 from discovery.sandbox.aws.control import AwsControlApi
 from discovery.sandbox.aws.fault_effects import Response
 from discovery.sandbox.aws.faults import Fault
@@ -57,19 +55,16 @@ class SimulatedAws:
         """
         check_loopback(host)
         # Whoever hangs up ends his request: one that is late by minutes does not outlive us.
-        others = web.Server(self._handle, handler_cancellation=True)
-        opened: set[Connection] = set()
-        listener = await asyncio.get_running_loop().create_server(
-            lambda: Connection(self._handler.handle, self._date, others, opened), host, port
-        )
+        served = web.Server(self._handle, handler_cancellation=True)
+        runner = web.ServerRunner(served, shutdown_timeout=0.1)
+        await runner.setup()
         try:
-            bound = listener.sockets[0].getsockname()
+            site = web.TCPSite(runner, host, port)
+            await site.start()
+            bound = runner.addresses[0]
             yield f"http://{bound[0]}:{bound[1]}"
         finally:
-            listener.close()
-            for connection in tuple(opened):
-                connection.abort()
-            await others.shutdown(timeout=0.1)
+            await runner.cleanup()
 
     def serve_in_thread(
         self, *, host: str = LOOPBACK, port: int = 0
@@ -95,12 +90,7 @@ class SimulatedAws:
 
     def _date(self) -> str:
         """Return the sandbox's own time, so that a client's clock can be off against it."""
-        return _http_date(self.world.clock().replace(microsecond=0))
-
-
-@lru_cache(maxsize=16)
-def _http_date(moment: datetime) -> str:
-    return format_datetime(moment.astimezone(UTC), usegmt=True)
+        return format_datetime(self.world.clock().astimezone(UTC), usegmt=True)
 
 
 async def _body(request: web.BaseRequest, largest: int) -> bytes:
