@@ -60,6 +60,13 @@ async def work(self):
         await self._write_batch(page)
 GroupCommit._work = work
 """,
+    "shared look-ups": """
+import asyncio
+from discovery.control_plane.embedded.control_plane import EmbeddedReader
+async def get(self, name):
+    return (await asyncio.to_thread(self._get_all, [name]))[0]
+EmbeddedReader.get = get
+""",
     "texts kept once": """
 import discovery.model.interning as interning
 interning.intern_text = lambda text: text
