@@ -1,8 +1,8 @@
 """Retry policy for calls to a control plane: one for reads, look-ups and writes.
 
 Whoever makes a call retries it; nothing below does, so attempts do not multiply. Written out, since
-the library that the webhooks use costs 0.2 ms of CPU a call, as much as the call itself, and a first
-sweep makes two for each cache.
+the library that the webhooks use costs 0.2 ms of CPU a call, as much as the call itself, and a
+first sweep makes two for each cache.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -102,17 +102,19 @@ def observe(plan_input: PlanInput, rules: Rules) -> ObservedState:
     state = plan_input.state
     complete = [result for result in plan_input.results if isinstance(result, Complete)]
     caches = [(cache, result.users_and_groups) for result in complete for cache in result.caches]
-    likely = {cache.arn: _likely_name(cache, state, rules) for cache, _ in caches}
+    likely_name = _likely_names(caches, state, rules)
     looked_up = plan_input.looked_up
-    listed = (*plan_input.listed, *unlisted_registrations(looked_up, rules.group, likely))
-    registry = index_registrations(listed, rules.group, state, likely)
+    listed = (*plan_input.listed, *unlisted_registrations(looked_up, rules.group, likely_name))
+    registry = index_registrations(listed, rules.group, state, likely_name)
     unlisted = _unlisted(registry, state)
     found = []
     for cache, users_and_groups in caches:
         judged = _judge(cache, users_and_groups, registry, plan_input, rules)
         other = unlisted.get(cache.arn) if judged.live is None else None
-        hidden = is_registered_unlisted(other, cache.arn, looked_up, rules.group)
-        found.append(replace(judged, unlisted=other, is_registered_unlisted=hidden))
+        if other is not None:
+            hidden = is_registered_unlisted(other, cache.arn, looked_up, rules.group)
+            judged = replace(judged, unlisted=other, is_registered_unlisted=hidden)
+        found.append(judged)
     holes = {each.facts.cache.scope: each.facts for each in found if each.facts.missing}
     results = tuple(
         _fail_scope(each, holes[each.scope]) if each.scope in holes else each
@@ -186,7 +188,17 @@ def _unlisted(registry: RegistrationIndex, state: RememberedState) -> Mapping[Ar
     }
 
 
-def _likely_name(cache: Cache, state: RememberedState, rules: Rules) -> ResourceName:
-    """Compute the name by the tags just read, else by remembered ones; it only ranks duplicates."""
-    tags = likely_tags(cache, state.caches.get(cache.arn))
-    return name_by(cache, tags, rules).value
+def _likely_names(
+    caches: Iterable[tuple[Cache, UsersAndGroups | UnknownType]],
+    state: RememberedState,
+    rules: Rules,
+) -> Callable[[Arn], ResourceName | None]:
+    """Compute names by the tags just read, else by remembered ones; they only rank duplicates."""
+    by_arn = {cache.arn: cache for cache, _ in caches}
+
+    def likely_name(arn: Arn) -> ResourceName | None:
+        if (cache := by_arn.get(arn)) is None:
+            return None
+        return name_by(cache, likely_tags(cache, state.caches.get(arn)), rules).value
+
+    return likely_name
