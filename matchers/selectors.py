@@ -67,7 +67,7 @@ class Pattern:
 
     def matches(self, value: str) -> bool:
         """True when `value` matches. No pattern makes this slow: RE2 does not backtrack."""
-        if self.takes_all:
+        if self.text == "*":
             return True
         if self.kind is PatternKind.EXPRESSION:
             return self._expression.search(value.encode("utf-8", "replace")) is not None
@@ -134,7 +134,10 @@ class Selector:
 
     def matches(self, value: str) -> bool:
         """True when one of the patterns matches `value`."""
-        return any(pattern.matches(value) for pattern in self.patterns)
+        for pattern in self.patterns:  # not any(…): this is asked several times for every cache
+            if pattern.matches(value):
+                return True
+        return False
 
 
 ANY = Selector.of(["*"])

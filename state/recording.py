@@ -54,9 +54,7 @@ def put(database: Database, codec: Codec[R], records: Iterable[R]) -> None:
     insert(database, codec.table, map(codec.row, records), verb="REPLACE")
 
 
-def insert(
-    database: Database, table: str, found: Iterable[Row], *, verb: str = "INSERT"
-) -> None:
+def insert(database: Database, table: str, found: Iterable[Row], *, verb: str = "INSERT") -> None:
     """Insert rows that have the same columns; `REPLACE`: in place of those with the same key."""
     # Not sqlite-utils' own, which looks up columns and keys anew for each call, and whose
     # `upsert_all` takes a way round on a full disk on which rows are lost without an error.

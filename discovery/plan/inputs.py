@@ -83,6 +83,8 @@ class ObservedState:
     plan_input: PlanInput
     registry: RegistrationIndex
     found: tuple[ObservedCache, ...]
+    arns_found: frozenset[Arn]
+    """The ARNs of the caches that complete scans showed."""
     results: Mapping[Scope, Scanned]
     served: Mapping[str, frozenset[str]]
     """Names of what is served, by the host and port of their URI."""
@@ -90,11 +92,6 @@ class ObservedState:
     """Names that are taken by what the list does not show (R10)."""
     rules_changed: bool = False
     """True when matchers or name rules differ from those of the last finished sweep."""
-
-    @property
-    def arns_found(self) -> frozenset[Arn]:
-        """The ARNs of the caches that complete scans showed."""
-        return frozenset(each.arn for each in self.found)
 
 
 def observe(plan_input: PlanInput, rules: Rules) -> ObservedState:
@@ -109,21 +106,23 @@ def observe(plan_input: PlanInput, rules: Rules) -> ObservedState:
     unlisted = _unlisted(registry, state)
     found = []
     for cache, users_and_groups in caches:
-        judged = _judge(cache, users_and_groups, registry, plan_input, rules)
-        other = unlisted.get(cache.arn) if judged.live is None else None
+        each = _judge(cache, users_and_groups, registry, plan_input, rules)
+        other = unlisted.get(cache.arn) if each.live is None else None
         if other is not None:
             hidden = is_registered_unlisted(other, cache.arn, looked_up, rules.group)
-            judged = replace(judged, unlisted=other, is_registered_unlisted=hidden)
-        found.append(judged)
+            each = replace(each, unlisted=other, is_registered_unlisted=hidden)
+        found.append(each)
     holes = {each.facts.cache.scope: each.facts for each in found if each.facts.missing}
     results = tuple(
         _fail_scope(each, holes[each.scope]) if each.scope in holes else each
         for each in plan_input.results
     )
+    judged = tuple(each for each in found if each.facts.cache.scope not in holes)
     return ObservedState(
         plan_input=replace(plan_input, results=results),
         registry=registry,
-        found=tuple(each for each in found if each.facts.cache.scope not in holes),
+        found=judged,
+        arns_found=frozenset(each.arn for each in judged),
         results={result.scope: result for result in results},
         served=_by_address(plan_input.served),
         taken=taken_names(looked_up, listed),

@@ -54,9 +54,7 @@ def unlisted_registrations(
     return tuple(each for each in shown if _counts(each, group, wanted_name))
 
 
-def _counts(
-    found: Database, group: str, wanted_name: Callable[[Arn], ResourceName | None]
-) -> bool:
+def _counts(found: Database, group: str, wanted_name: Callable[[Arn], ResourceName | None]) -> bool:
     owner = owner_of(found, group)
     return isinstance(owner, CacheArn) and wanted_name(owner.arn) == found.name
 

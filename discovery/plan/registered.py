@@ -30,8 +30,7 @@ def plan_kept(decision: Decision, base: Item, state: RememberedState, rules: Rul
     target = merge_into_live(wanted, live, rules.keeps_label)
     changes = changes_between(live, target)
     if not changes:
-        text = "registered as it should be"
-        return Draft(replace(base, action=Action.KEEP, reason=Reason.UNCHANGED, message=text))
+        return Draft(base)
     written = state.registrations.get(live.name)
     if written is not None and written.arn != decision.arn:
         written = None
