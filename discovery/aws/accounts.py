@@ -152,6 +152,14 @@ class Accounts:
             external_id=organization.external_id,
         )
 
+    def member_entry(self, account_id: AccountId) -> AccountEntry | None:
+        """Find how to enter an account that a list of an organization has named."""
+        return self._members.get(account_id)
+
+    def add_entry(self, entry: AccountEntry) -> None:
+        """Add an account that a list of an organization named elsewhere."""
+        self._members[AccountId(entry.id)] = entry
+
     async def authenticate(self, account_id: AccountId) -> Account:
         """Get valid credentials for an account: those of its role, or the agent's own.
 

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 
 
@@ -40,16 +41,29 @@ def note_date(answer: Mapping[str, Any]) -> None:
     latest = _latest.get(None)
     if latest is None or not answer.get("ResponseMetadata", {}).get("RequestId"):
         return
-    found = date_of(answer)
-    if found is not None and (latest.value is None or found > latest.value):
+    note_time(date_of(answer))
+
+
+def note_time(found: datetime | None) -> None:
+    """Note a date that was collected elsewhere."""
+    latest = _latest.get(None)
+    if latest is None or found is None:
+        return
+    if latest.value is None or found > latest.value:
         latest.value = found
 
 
 def date_of(answer: Mapping[str, Any]) -> datetime | None:
     """Parse the date in the headers of an answer; None when there is none that can be read."""
     try:
-        found = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-        # Without a zone (`-0000`) it is of UTC all the same: RFC 9110 knows no other.
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        return _parse(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
     except (KeyError, ValueError, TypeError, OverflowError):
         return None
+
+
+@lru_cache(maxsize=16)
+def _parse(text: str) -> datetime:
+    """Parse once for the many answers of one second."""
+    found = parsedate_to_datetime(text)
+    # Without a zone (`-0000`) it is of UTC all the same: RFC 9110 knows no other.
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -22,12 +22,13 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import aioboto3
 from aiobotocore.config import AioConfig
 from botocore.credentials import ReadOnlyCredentials
 
+from discovery.aws.fast_path import FastPath
 from discovery.aws.sdk_session import (
     ATTEMPTS,
     CONNECT_TIMEOUT_S,
@@ -35,6 +36,7 @@ from discovery.aws.sdk_session import (
     SDK_NAMES,
     Unsigned,
     refusing_session,
+    tolerant_parsers,
 )
 from discovery.aws.tls import SharedTlsSession
 
@@ -58,7 +60,6 @@ class CredentialSource(Protocol):
         ...
 
 
-@runtime_checkable
 class Renewable(Protocol):
     """Credentials that can be renewed when AWS does not know those at hand any more."""
 
@@ -97,8 +98,11 @@ def _put_credentials(request: Any, **_: object) -> None:
     signer = _signer.get(None)
     if signer is None:
         raise Unsigned("a request was about to leave while no account was at work; it was not sent")
-    signer.requests += 1
     request.context.setdefault("signing", {})["request_credentials"] = signer.credentials
+
+
+def _count_request() -> None:
+    _signer.get().requests += 1
 
 
 class Clients:
@@ -110,6 +114,7 @@ class Clients:
         self._session = aioboto3.Session(botocore_session=refusing_session(profile))
         self._stack = stack
         self._made: dict[tuple[str, str], Any] = {}
+        self._fast_paths: dict[tuple[str, str], FastPath] = {}
         self._making: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._pool = pool
         self._slots = asyncio.Semaphore(pool)
@@ -136,6 +141,13 @@ class Clients:
                     self._made[key] = await self._make(service, region)
         return self._made[key]
 
+    async def call(
+        self, service: str, region: str, method: str, parameters: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Make one call, signed as `signing_as` says. Raises: what the SDK raises."""
+        fast_path = self._fast_paths[service, region]
+        return await fast_path.call(method, parameters, _signer.get().credentials)
+
     async def _make(self, service: str, region: str) -> Any:
         name = SDK_NAMES.get(service, service)
         config = _config(self._pool, READ_TIMEOUT_S + _long_poll_s(service))
@@ -144,6 +156,7 @@ class Clients:
         # On the shorter `request-created` it ran after the signer and did nothing.
         event = f"request-created.{client.meta.service_model.service_id.hyphenize()}"
         client.meta.events.register_first(event, _put_credentials)
+        self._fast_paths[service, region] = FastPath(client, tolerant_parsers(), _count_request)
         return client
 
 

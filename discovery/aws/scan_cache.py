@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from discovery.aws.subnets import SubnetVpcs
 from discovery.model.values import Arn, Cache, Scope, Tags, UnknownType, UsersAndGroups
@@ -17,6 +18,14 @@ STAYS_UNTAGGED = timedelta(hours=1)
 
 One that gets tags meanwhile is noticed sooner, since the tagging API then lists it.
 """
+
+
+class KnownCache(NamedTuple):
+    """What is remembered of a cache from earlier sweeps, as far as it saves asking."""
+
+    created_at: datetime | None
+    vpc_id: str | None
+    vpc_known: bool
 
 
 class UsersAndGroupsCache:

@@ -14,14 +14,13 @@ from typing import TypeVar
 
 from discovery.aws.caches import LIST, list_caches
 from discovery.aws.errors import AwsCallFailed, AwsError, malformed_response
-from discovery.aws.scan_cache import ScanCache
+from discovery.aws.scan_cache import KnownCache, ScanCache
 from discovery.aws.session import Session, gather_all
 from discovery.aws.tags import read_tags
 from discovery.aws.users import read_users_and_groups
 from discovery.model.cache_status import ENGINES, may_be_registered
 from discovery.model.codes import NoteCode, ScopeReason
 from discovery.model.values import UNKNOWN, Arn, Cache, Note, Tags, UnknownType, UsersAndGroups
-from state.records import RememberedCache
 
 Read = TypeVar("Read")
 
@@ -39,7 +38,7 @@ class ScopeQuery:
     """True: a decision depends on users and groups as they are now, so read them again."""
     changed_caches: frozenset[Arn] = frozenset()
     """Caches that an event reported as changed: their tags are read one by one."""
-    remembered: Mapping[Arn, RememberedCache]
+    remembered: Mapping[Arn, KnownCache] = field(default_factory=dict)
     now: datetime
 
 

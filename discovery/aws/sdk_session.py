@@ -136,10 +136,15 @@ def refusing_session(profile: str | None) -> AioSession:
     """Make a session whose own credentials refuse to sign, and whose parsers are ours."""
     session = sdk_session(profile)
     session.register_component("credential_provider", _RefusingCredentials())
+    session.register_component("response_parser_factory", tolerant_parsers())
+    return session
+
+
+def tolerant_parsers() -> AioResponseParserFactory:
+    """Make the parsers that every answer of AWS goes through."""
     parsers = _TolerantParsers()
     parsers.set_parser_defaults(timestamp_parser=_utc)
-    session.register_component("response_parser_factory", parsers)
-    return session
+    return parsers
 
 
 class _TolerantParsers(AioResponseParserFactory):  # type: ignore[misc]  # aiobotocore is untyped

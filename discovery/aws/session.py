@@ -90,7 +90,8 @@ class Session:
         Raises: AwsCallFailed for everything that is no answer, or one that no AWS service gives.
         """
         source = self.signer.credentials
-        renewable = source if isinstance(source, Renewable) else None
+        # Not by `isinstance`, which looks at every member of the protocol anew.
+        renewable: Renewable | None = source if hasattr(source, "renew_since") else None  # type: ignore[assignment]
         generation = renewable.generation if renewable is not None else 0
         try:
             answer = await self._attempt(action, parameters)
@@ -109,14 +110,14 @@ class Session:
     async def _attempt(self, action: str, parameters: Mapping[str, Any]) -> Answer:
         """Make one call, the SDK's retries included. Raises: AwsCallFailed."""
         service, method = _METHODS[action]
-        client = await self._client(service, action)
+        await self._open_client(service, action)
         if self.rate_limiter is not None:
             await self.rate_limiter.acquire(action)
         limit_s = self.clients.deadline_s(service)
         try:
             async with self.clients.slot(service), asyncio.timeout(limit_s) as deadline:
                 with signing_as(self.signer):
-                    answer: Answer = await getattr(client, method)(**parameters)
+                    answer = await self.clients.call(service, self.region, method, parameters)
         except Unsigned:
             raise
         except Exception as error:
@@ -128,9 +129,9 @@ class Session:
         note_date(answer)
         return answer
 
-    async def _client(self, service: str, action: str) -> Any:
+    async def _open_client(self, service: str, action: str) -> None:
         try:
-            return await self.clients.get(service, self.region)
+            await self.clients.get(service, self.region)
         except Exception as error:
             raise AwsCallFailed(unusable_endpoint(error, action, str(self.scope))) from error
 

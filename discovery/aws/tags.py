@@ -15,12 +15,11 @@ from typing import Any
 
 from discovery.aws.caches import check_place
 from discovery.aws.errors import AwsCallFailed, AwsError, malformed_response
-from discovery.aws.scan_cache import UntaggedCaches
+from discovery.aws.scan_cache import KnownCache, UntaggedCaches
 from discovery.aws.session import Session
 from discovery.model.codes import ScopeReason
 from discovery.model.interning import intern_text
 from discovery.model.values import UNKNOWN, Arn, Cache, Tags
-from state.records import RememberedCache
 
 BULK = "tag:GetResources"
 SINGLE = "elasticache:ListTagsForResource"
@@ -50,7 +49,7 @@ class TagReading:
 async def read_tags(
     session: Session,
     caches: Iterable[Cache],
-    remembered: Mapping[Arn, RememberedCache],
+    remembered: Mapping[Arn, KnownCache],
     untagged: UntaggedCaches,
     now: datetime,
     changed_caches: frozenset[Arn] = frozenset(),
@@ -86,7 +85,7 @@ async def read_tags(
     return TagReading({**known, **singly.tags}, singly.errors, bulk.error)
 
 
-def is_indexed(cache: Cache, remembered: RememberedCache | None, now: datetime) -> bool:
+def is_indexed(cache: Cache, remembered: KnownCache | None, now: datetime) -> bool:
     """Tell whether the tagging API can be trusted about a cache.
 
     It can once a day has passed since the cache was created, and if it is the remembered one (R1).

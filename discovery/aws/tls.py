@@ -156,9 +156,23 @@ class _NoRedirects:
 
 
 class _ProxyChoice(ProxyConfiguration):
-    """The SDK's choice of a proxy, with ranges in `NO_PROXY`, which it does not know."""
+    """The SDK's choice of a proxy, with ranges in `NO_PROXY`, which it does not know.
+
+    It is made once for each URL: the environment of a process stays as it is.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._choose = lru_cache(maxsize=64)(self._proxy_of)
+        self._headers = lru_cache(maxsize=64)(super().proxy_headers_for)
 
     def proxy_url_for(self, url: str) -> str | None:  # type: ignore[override]  # typed too narrowly
+        return self._choose(url)
+
+    def proxy_headers_for(self, proxy_url: str) -> dict[str, str]:
+        return dict(self._headers(proxy_url))
+
+    def _proxy_of(self, url: str) -> str | None:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         if is_exempt(os.environ, parts.hostname or "", port):

@@ -7,25 +7,23 @@ account delays only its own scopes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from discovery.aws.accounts import Account
-from discovery.aws.answer_dates import collect_dates
+from discovery.aws.answer_dates import collect_dates, note_time
 from discovery.aws.cloud import Cloud
-from discovery.aws.error_codes import UNKNOWN_KEY_CODES
-from discovery.aws.errors import AwsError, version_1_token
-from discovery.aws.regions import AccountRegions, EnabledRegions
-from discovery.aws.scope_reader import ScopeQuery, ScopeReading, read_scope
-from discovery.config.partitions import can_be_disabled
-from discovery.model.codes import ScopeReason
-from discovery.model.values import AccountId, Arn, Failed, Region, Scanned, Scope
+from discovery.aws.errors import AwsError
+from discovery.aws.scope_reader import ScopeQuery
+from discovery.model.values import AccountId, Arn, Failed, Scanned, Scope
 from discovery.plan.account_names import NOT_LISTED, ListedNames
-from discovery.plan.backoff import Backoff, backoffs
-from discovery.plan.targets import ScopeFilter, Targets, registered_regions
+from discovery.plan.backoff import backoffs
+from discovery.plan.targets import ScopeFilter, Targets
+from discovery.sweep.account_scan import AccountScan, AccountTargets, AccountTask, ScanQuery
+from discovery.sweep.account_tasks import AccountTasks, expected_scopes
 from discovery.sweep.scan_results import ScanResultBuilder
-from discovery.sweep.scan_targets import AccountEnumerator, in_time_limit
+from discovery.sweep.scan_targets import AccountEnumerator
+from discovery.sweep.scan_workers import ScanWorkers, WorkerScan
 from state.records import RememberedRegions, RememberedState
 
 OnProgress = Callable[[int, int, int], None]
@@ -61,6 +59,7 @@ async def scan(
     at: datetime | None = None,
     deadline: timedelta | None = None,
     on_progress: OnProgress | None = None,
+    workers: ScanWorkers | None = None,
 ) -> Scan:
     """Scan every scope that `scope_filter` covers; one that could not be read becomes `Failed`.
 
@@ -71,17 +70,22 @@ async def scan(
     """
     skips = use_backoff and not scope_filter.only
     waiting = backoffs(state.scopes.values(), cloud.clock()) if skips else {}
-    query = ScopeQuery(
-        tags=cloud.settings.read_tags,
-        users=users,
-        refresh_users=refresh_users,
-        changed_caches=changed_caches,
-        remembered=state.caches,
-        now=at or cloud.clock(),
+    query = ScanQuery(
+        scope_filter=scope_filter,
+        scopes=ScopeQuery(
+            tags=cloud.settings.read_tags,
+            users=users,
+            refresh_users=refresh_users,
+            changed_caches=changed_caches,
+            now=at or cloud.clock(),
+        ),
+        refresh_regions=refresh_regions,
     )
-    scanning = _Scanning(
-        cloud, scope_filter, state, waiting, query, on_progress, refresh_regions=refresh_regions
-    )
+    shared = None
+    if workers is not None and not scope_filter.only:
+        shared = await workers.start_scan(query, expected_scopes(cloud, state))
+    tasks = AccountTasks(cloud, query, state, waiting)
+    scanning = _Scanning(cloud, query, tasks, shared, on_progress)
     with collect_dates() as dates:
         await scanning.run(deadline)
     return Scan(
@@ -99,30 +103,24 @@ class _Scanning:
     def __init__(
         self,
         cloud: Cloud,
-        scope_filter: ScopeFilter,
-        state: RememberedState,
-        waiting: Mapping[Scope, Backoff],
-        query: ScopeQuery,
+        query: ScanQuery,
+        tasks: AccountTasks,
+        shared: WorkerScan | None,
         on_progress: OnProgress | None,
-        *,
-        refresh_regions: bool,
     ) -> None:
+        """`shared`: who scans the accounts, if it is not this process."""
         self.results: dict[Scope, Scanned] = {}
         self._cloud = cloud
-        self._scope_filter = scope_filter
-        self._state = state
-        self._registered = registered_regions(state)
-        self._backoffs = waiting
         self._query = query
+        self._tasks = tasks
+        self._shared = shared
         self._on_progress = on_progress
-        self._refresh_regions = refresh_regions
         self._enumerator = AccountEnumerator(
             cloud,
-            frozenset(scope.account_id for scope in scope_filter.only),
+            frozenset(scope.account_id for scope in query.scope_filter.only),
             start=self._start_account,
         )
-        self._accounts: dict[AccountId, AccountRegions] = {}
-        self._entered_accounts: set[AccountId] = set()
+        self._accounts: dict[AccountId, AccountTargets] = {}
         self._known_scopes: set[Scope] = set()
         self._failed_scopes: set[Scope] = set()
         self._slots = asyncio.Semaphore(cloud.settings.concurrency)
@@ -131,9 +129,9 @@ class _Scanning:
     @property
     def targets(self) -> Targets:
         return Targets(
-            accounts={account_id: each.known for account_id, each in self._accounts.items()},
+            accounts={account_id: each.regions for account_id, each in self._accounts.items()},
             accounts_complete=self._enumerator.complete,
-            scope_filter=self._scope_filter,
+            scope_filter=self._query.scope_filter,
         )
 
     @property
@@ -155,18 +153,23 @@ class _Scanning:
             if limit is None or not deadline.expired():
                 raise
             self._mark_unreached(builder, limit)
+        finally:
+            if self._shared is not None:
+                self._shared.stop()
 
     def _mark_unreached(self, builder: ScanResultBuilder, limit: timedelta) -> None:
         """Add a result that says "not in this run" for every scope that has none yet."""
         self._enumerator.complete = False
         account_scopes = {
-            Scope(account_id, None) for account_id in self._accounts.keys() - self._entered_accounts
+            Scope(account_id, None)
+            for account_id, targets in self._accounts.items()
+            if not targets.entered
         }
         if not self._enumerator.has_ended:
             account_scopes.add(Scope(self._cloud.identity.account_id, None))
         for scope in sorted(account_scopes | self._known_scopes, key=lambda scope: scope.key):
-            if scope not in self.results and self._scope_filter.covers(scope):
-                self._add_result(builder.not_reached(scope, limit))
+            if scope not in self.results and self._query.scope_filter.covers(scope):
+                self.add_result(builder.not_reached(scope, limit))
 
     async def _scan_all(self) -> None:
         async with self._group:
@@ -176,116 +179,38 @@ class _Scanning:
             own = self.results.get(failed.scope)
             # The account may have failed as well, and it has one result for both.
             also = f". {own.message}" if own is not None else ""
-            self._add_result(replace(failed, message=failed.message + also))
+            self.add_result(replace(failed, message=failed.message + also))
 
     def _start_account(self, account_id: AccountId) -> None:
-        regions = AccountRegions(
-            account_id,
-            self._cloud.regions,
-            self._state.regions.get(account_id),
-            self._registered.get(account_id, frozenset()) | self._named_regions(account_id),
-            fresh=self._refresh_regions,
-        )
-        self._accounts[account_id] = regions
-        if self._scope_filter.covers(Scope(account_id, None)):
-            self._group.create_task(self._scan_account(account_id, regions))
-
-    async def _scan_account(self, account_id: AccountId, regions: AccountRegions) -> None:
-        """Assume the role of one account, find its regions and start their scans."""
-        account_scope = Scope(account_id, None)
-        backoff = self._backoff_of(account_scope)
-        builder = ScanResultBuilder(self._cloud.clock)
-        if backoff is not None:
-            self._add_result(builder.backing_off(account_scope, backoff))
-            if backoff.reason is not ScopeReason.REGIONS_UNREADABLE:
-                return
-        async with self._slots:
-            account = await in_time_limit(
-                self._cloud, self._cloud.accounts.authenticate(account_id)
-            )
-            if isinstance(account, AwsError):
-                self._add_result(builder.failed(account_scope, account, 0))
-                return
-            enabled = self._cloud.enabled_regions(account)
-            if backoff is not None:
-                regions.use_earlier_list(builder.started_at)
+        task = self._tasks.make(account_id)
+        regions = task.regions(self._cloud.regions, self._query)
+        self._accounts[account_id] = AccountTargets(account_id, regions.known)
+        if self._query.scope_filter.covers(Scope(account_id, None)):
+            if self._shared is None:
+                scanning = AccountScan(self._cloud, self._query, task, self._slots, self).run()
             else:
-                await self._resolve_regions(account_scope, regions, enabled, builder)
-        for scope in self._covered_scopes(account_id, regions.not_enabled):
-            self._add_result(builder.not_enabled(scope, 0))
-        self._start_regions(account, regions, enabled)
+                scanning = self._scan_elsewhere(self._shared, task)
+            self._group.create_task(scanning)
 
-    def _backoff_of(self, account_scope: Scope) -> Backoff | None:
-        """Find the back-off of an account.
-
-        None for the agent's own: its failed result may be that of the organization's list.
-        """
-        if account_scope.account_id == self._cloud.identity.account_id:
-            return None
-        return self._backoffs.get(account_scope)
-
-    async def _resolve_regions(
-        self,
-        account_scope: Scope,
-        regions: AccountRegions,
-        enabled: EnabledRegions,
-        builder: ScanResultBuilder,
-    ) -> None:
-        error = await in_time_limit(self._cloud, regions.resolve(enabled, builder.started_at))
-        if error is not None:
-            unreadable = AwsError(ScopeReason.REGIONS_UNREADABLE, error.message)
-            self._add_result(builder.failed(account_scope, unreadable, enabled.requests))
-
-    def _named_regions(self, account_id: AccountId) -> frozenset[Region]:
-        """Return the regions of the account that `--only` or an event names."""
-        only = (each for each in self._scope_filter.only if each.account_id == account_id)
-        return frozenset(each.region for each in only if each.region is not None)
-
-    def _covered_scopes(self, account_id: AccountId, regions: Iterable[Region]) -> list[Scope]:
-        scopes = (Scope(account_id, region) for region in regions)
-        return sorted(filter(self._scope_filter.covers, scopes), key=lambda scope: scope.key)
-
-    def _start_regions(
-        self, account: Account, regions: AccountRegions, enabled: EnabledRegions
-    ) -> None:
-        """Start the scan of each region of the account that was not started before."""
-        self._entered_accounts.add(account.account_id)
-        for scope in self._covered_scopes(account.account_id, regions.known.listed):
-            if scope not in self._known_scopes:
-                self._known_scopes.add(scope)
-                self._group.create_task(self._scan_scope(account, scope, regions, enabled))
-
-    async def _scan_scope(
-        self, account: Account, scope: Scope, regions: AccountRegions, enabled: EnabledRegions
-    ) -> None:
-        assert scope.region is not None  # noqa: S101 - it is one of the account's regions
-        backoff = self._backoffs.get(scope)
-        if backoff is not None:
-            self._add_result(ScanResultBuilder(self._cloud.clock).backing_off(scope, backoff))
+    async def _scan_elsewhere(self, shared: WorkerScan, task: AccountTask) -> None:
+        """Have an account scanned by another process; what that leaves out has failed."""
+        builder = ScanResultBuilder(self._cloud.clock)
+        outcome = await shared.scan(task, self)
+        if not isinstance(outcome, AwsError):
+            note_time(outcome)
             return
-        async with self._slots:
-            builder = ScanResultBuilder(self._cloud.clock)
-            session = account.session(scope.region)
-            reading = await in_time_limit(
-                self._cloud, read_scope(session, self._query, self._cloud.scan_cache)
-            )
-            if isinstance(reading, ScopeReading):
-                self._add_result(builder.complete(scope, reading, session.requests))
-                return
-            is_off: bool | AwsError | None = None
-            if reading.code in UNKNOWN_KEY_CODES:
-                is_off = await in_time_limit(
-                    self._cloud, regions.is_disabled(scope.region, enabled, builder.started_at)
-                )
-        if is_off is False and can_be_disabled(scope.region):
-            reading = version_1_token(reading)
-        if is_off is True:
-            self._add_result(builder.not_enabled(scope, session.requests))
-            self._start_regions(account, regions, enabled)
-        else:
-            self._add_result(builder.failed(scope, reading, session.requests))
+        account_scope = Scope(task.account_id, None)
+        for scope in self._accounts[task.account_id].started or (account_scope,):
+            if scope not in self.results:
+                self.add_result(builder.failed(scope, outcome, 0))
 
-    def _add_result(self, result: Scanned) -> None:
+    def set_targets(self, targets: AccountTargets) -> None:
+        """Take what is known of an account's scopes now."""
+        self._accounts[targets.account_id] = targets
+        self._known_scopes.update(targets.started)
+
+    def add_result(self, result: Scanned) -> None:
+        """Take the result of a scope, or of an account that has none."""
         self.results[result.scope] = result
         self._known_scopes.add(result.scope)
         if isinstance(result, Failed):

@@ -34,6 +34,23 @@ import discovery.aws.clients as clients
 from aiobotocore.httpsession import AIOHTTPSession
 clients.SharedTlsSession = AIOHTTPSession
 """,
+    "fast path": """
+import discovery.aws.fast_path as fast_path
+fast_path.OPERATIONS = {}
+""",
+    "caches read straight from XML": """
+import discovery.aws.fast_path as fast_path
+fast_path.OPERATIONS = {**fast_path.OPERATIONS, "DescribeServerlessCaches": None}
+""",
+    "empty answers told from bytes": """
+import re
+import discovery.aws.cache_answers as cache_answers
+cache_answers._EMPTY = re.compile(b"(?!)")
+""",
+    "signing keys kept": """
+import discovery.aws.signing as signing
+signing._signing_key = signing._signing_key.__wrapped__
+""",
     "user agent made once": """
 import discovery.aws.clients as clients
 clients._user_agent = lambda: None
@@ -46,7 +63,7 @@ clients.Clients.slot = lambda self, service: nullcontext()
     "rare garbage collections": """
 import gc
 import discovery.cli.app as app
-app._COLLECTED_AFTER = gc.get_threshold()
+app.COLLECTED_AFTER = gc.get_threshold()
 """,
     "quick exit": """
 import gc

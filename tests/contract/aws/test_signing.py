@@ -8,11 +8,11 @@ from collections import defaultdict
 from importlib import metadata
 
 import pytest
-from aiobotocore.client import AioBaseClient
 
 from discovery.aws import clients as clients_module
 from discovery.aws.clients import Signer, open_clients, signing_as
 from discovery.aws.sdk_session import Unsigned, endpoint_overrides, sdk_session
+from discovery.aws.tls import SharedTlsSession
 from discovery.model.values import AccountId, Complete
 from tests.contract.aws.conftest import HOME, HUB, MEMBER, Site
 
@@ -112,18 +112,18 @@ async def test_not_more_requests_at_once_than_scopes(
 ) -> None:
     for n in range(10):
         site.place().add_cache(f"cache-{n}", tags={"a": "b"})
-    real, under_way, seen = AioBaseClient._make_api_call, 0, [0]
+    real, under_way, seen = SharedTlsSession.send, 0, [0]
 
-    async def counted(self: object, name: str, parameters: object) -> object:
+    async def counted(self: object, request: object) -> object:
         nonlocal under_way
         under_way += 1
         seen.append(under_way)
         try:
-            return await real(self, name, parameters)
+            return await real(self, request)
         finally:
             under_way -= 1
 
-    monkeypatch.setattr(AioBaseClient, "_make_api_call", counted)
+    monkeypatch.setattr(SharedTlsSession, "send", counted)
     await site.scan(concurrency=3)
     assert max(seen) == 3
 
