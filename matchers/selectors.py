@@ -134,10 +134,7 @@ class Selector:
 
     def matches(self, value: str) -> bool:
         """True when one of the patterns matches `value`."""
-        for pattern in self.patterns:  # not any(…): this is asked several times for every cache
-            if pattern.matches(value):
-                return True
-        return False
+        return any(pattern.matches(value) for pattern in self.patterns)
 
 
 ANY = Selector.of(["*"])

@@ -62,7 +62,7 @@ def insert(database: Database, table: str, found: Iterable[Row], *, verb: str = 
     if stored:
         marks = ", ".join(f":{column}" for column in stored[0])
         columns = ", ".join(stored[0])
-        statement = f"{verb} INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608 - ours
+        statement = f"{verb} INTO {table} ({columns}) VALUES ({marks})"
         database.conn.executemany(statement, stored)
 
 

@@ -68,8 +68,8 @@ def _clean(part: str) -> str:
 
 
 def _suffix(base: str, parts: tuple[str, ...]) -> str:
-    kept = []
-    for clean in map(_clean, parts):
-        if clean and clean.lower() not in base.lower() and is_legal_name(f"{base}-{clean}"):
-            kept.append(clean)
-    return "-".join(kept)
+    return "-".join(
+        clean
+        for clean in map(_clean, parts)
+        if clean and clean.lower() not in base.lower() and is_legal_name(f"{base}-{clean}")
+    )
