@@ -51,24 +51,17 @@ def bind(database: Database, identity: StateIdentity) -> None:
 
 def put(database: Database, codec: Codec[R], records: Iterable[R]) -> None:
     """Write these records, in place of those with the same primary key."""
-    insert(database, codec.table, map(codec.row, records), verb="REPLACE")
+    _put_rows(database, codec.table, map(codec.row, records))
 
 
-def insert(database: Database, table: str, found: Iterable[Row], *, verb: str = "INSERT") -> None:
-    """Insert rows that have the same columns; `REPLACE`: in place of those with the same key."""
-    # Not sqlite-utils' own, which looks up columns and keys anew for each call, and whose
-    # `upsert_all` takes a way round on a full disk on which rows are lost without an error.
-    stored = [rows.storable(row) for row in found]
-    if stored:
-        marks = ", ".join(f":{column}" for column in stored[0])
-        columns = ", ".join(stored[0])
-        statement = f"{verb} INTO {table} ({columns}) VALUES ({marks})"
-        database.conn.executemany(statement, stored)
+def _put_rows(database: Database, table: str, found: Iterable[Row]) -> None:
+    # Not `upsert_all`: it first tries out upserts on a table of its own, and when that fails
+    # (a full disk) takes a way round on which rows are lost without an error.
+    database.table(table).insert_all(map(rows.storable, found), replace=True)
 
 
 def _put_changed(database: Database, table: str, before: Rows, after: Rows) -> None:
-    changed = (row for key, row in after.items() if before.get(key) != row)
-    insert(database, table, changed, verb="REPLACE")
+    _put_rows(database, table, (row for key, row in after.items() if before.get(key) != row))
 
 
 def record(database: Database, outcome: SweepOutcome, agent: Agent) -> None:
@@ -192,13 +185,13 @@ def _key(row: Mapping[str, Any]) -> tuple[str, str]:
 
 def append_history(database: Database, entries: Iterable[HistoryEntry], agent: Agent) -> None:
     """Add these entries to the history, as recorded by `agent`."""
-    found = [rows.HISTORY.row(replace(entry, agent=agent)) for entry in entries]
+    found = [rows.storable(rows.HISTORY.row(replace(entry, agent=agent))) for entry in entries]
     for row in found:
         del row["checksum"]  # it is that of the sweep's row
-    insert(database, "history", found)
+    database.table("history").insert_all(found)
 
 
 def delete(database: Database, table: str, key: str, values: Iterable[Any]) -> None:
     """Delete the rows with one of these values in the column `key`."""
-    statement = f"DELETE FROM {table} WHERE {key} = ?"  # noqa: S608 - ours
-    database.conn.executemany(statement, [(value,) for value in values])
+    for value in values:
+        database.table(table).delete_where(f"{key} = ?", [value])

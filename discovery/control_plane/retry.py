@@ -1,13 +1,10 @@
 """Retry policy for calls to a control plane: one for reads, look-ups and writes.
 
-Whoever makes a call retries it; nothing below does, so attempts do not multiply. Written out, since
-the library that the webhooks use costs 0.2 ms of CPU a call, as much as the call itself, and a
-first sweep makes two for each cache.
+Whoever makes a call retries it; nothing below does, so attempts do not multiply.
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
@@ -16,8 +13,6 @@ from discovery.control_plane.base import ControlPlaneError
 T = TypeVar("T")
 
 ATTEMPTS: Final = 4
-_FIRST_PAUSE_S: Final = 0.25
-_LONGEST_PAUSE_S: Final = 5.0
 
 Sleep = Callable[[float], Awaitable[Any]]
 
@@ -29,21 +24,42 @@ async def retried(
 
     `is_over`: tells that it is not to be made again, whatever its error says.
     """
-    attempt = 1
-    while True:
-        try:
-            return await call()
-        except ControlPlaneError as error:
-            if not error.retryable or attempt >= ATTEMPTS or is_over():
-                raise
-        await sleep(pause_s(attempt))
-        attempt += 1
+    try:
+        return await call()
+    except ControlPlaneError as error:
+        if not error.retryable or is_over():
+            raise
+        return await _retry(call, error, sleep, is_over)
 
 
-def pause_s(attempt: int) -> float:
-    """Choose the seconds between an attempt and the next, at random up to what doubles each time.
+async def _retry(
+    call: Callable[[], Awaitable[T]],
+    first: ControlPlaneError | None,
+    sleep: Sleep,
+    is_over: Callable[[], bool],
+) -> T:
+    """Make the further attempts; the one that failed with `first`, if any, counts as one of them.
 
-    So what failed together does not come again together.
+    Tenacity takes as long as a call to the embedded registry, so it is used when one has failed.
     """
-    longest_s = min(_FIRST_PAUSE_S * 2 ** (attempt - 1), _LONGEST_PAUSE_S)
-    return random.uniform(0, longest_s)  # noqa: S311 - nothing secret hangs on it
+    import tenacity  # noqa: PLC0415 - no sweep without trouble needs it
+
+    outcomes = [first]
+
+    async def attempt() -> T:
+        if outcomes and (failed := outcomes.pop()) is not None:
+            raise failed
+        return await call()
+
+    retrying = tenacity.AsyncRetrying(
+        stop=lambda state: is_over() or state.attempt_number >= ATTEMPTS,
+        wait=tenacity.wait_random_exponential(multiplier=0.25, max=5),
+        retry=tenacity.retry_if_exception(_is_retryable),
+        sleep=sleep,
+        reraise=True,
+    )
+    return await retrying(attempt)
+
+
+def _is_retryable(error: BaseException) -> bool:
+    return isinstance(error, ControlPlaneError) and error.retryable

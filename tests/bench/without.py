@@ -84,20 +84,12 @@ async def get(self, name):
     return (await asyncio.to_thread(self._get_all, [name]))[0]
 EmbeddedReader.get = get
 """,
-    "retries without a library": """
+    "tenacity after a failure alone": """
 import discovery.control_plane.retry as retry
-from tenacity import AsyncRetrying, retry_if_exception
-def retried(call, sleep, *, is_over=lambda: False):
-    again = retry_if_exception(lambda error: getattr(error, "retryable", False))
-    return AsyncRetrying(retry=again, sleep=sleep, reraise=True)(call)
+from discovery.control_plane.base import ControlPlaneError
+async def retried(call, sleep, *, is_over=lambda: False):
+    return await retry._retry(call, None, sleep, is_over)
 retry.retried = retried
-""",
-    "plain statements": """
-import state.recording as recording
-from state.rows import storable
-def insert(database, table, found, *, verb="INSERT"):
-    database.table(table).insert_all(map(storable, found), replace=verb == "REPLACE")
-recording.insert = insert
 """,
     "indentation of our own": """
 import json

@@ -68,7 +68,7 @@ def test_a_control_plane_that_comes_and_goes(
         await create(self, database)
 
     monkeypatch.setattr(Embedded, "create", flaky)
-    monkeypatch.setattr("discovery.control_plane.retry.pause_s", lambda _attempt: 0)
+    monkeypatch.setattr("tenacity.wait.wait_random_exponential.__call__", lambda *_: 0)
     shown = scenario.sweep()
     assert shown.document["summary"]["create"] == 3
     assert all(item["applied"] for item in shown.document["items"])
