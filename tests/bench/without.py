@@ -62,8 +62,12 @@ clients.Clients.slot = lambda self, service: nullcontext()
 """,
     "rare garbage collections": """
 import gc
-import discovery.cli.app as app
-app._COLLECTED_AFTER = gc.get_threshold()
+import discovery.cli.interruption as interruption
+interruption.collect_from_now_on = lambda: gc.set_threshold(700, 10, 10)
+""",
+    "no garbage collection at the start": """
+import discovery.cli.garbage as garbage
+garbage._AT_START = garbage._AT_WORK
 """,
     "quick exit": """
 import gc
