@@ -24,7 +24,6 @@ from functools import cache
 from importlib import metadata
 from typing import Any, Protocol, runtime_checkable
 
-import aioboto3
 from aiobotocore.config import AioConfig
 from botocore.credentials import ReadOnlyCredentials
 
@@ -112,7 +111,7 @@ class Clients:
     def __init__(
         self, profile: str | None, pool: int, stack: AsyncExitStack, call_deadline_s: float
     ) -> None:
-        self._session = aioboto3.Session(botocore_session=refusing_session(profile))
+        self._session = refusing_session(profile)
         self._stack = stack
         self._made: dict[tuple[str, str], Any] = {}
         self._fast_paths: dict[tuple[str, str], FastPath] = {}
@@ -152,7 +151,7 @@ class Clients:
     async def _make(self, service: str, region: str) -> Any:
         name = SDK_NAMES.get(service, service)
         config = _config(self._pool, READ_TIMEOUT_S + _long_poll_s(service))
-        making = self._session.client(name, region_name=region, config=config)
+        making = self._session.create_client(name, region, config=config)
         client = await self._stack.enter_async_context(making)
         # On the shorter `request-created` it ran after the signer and did nothing.
         event = f"request-created.{client.meta.service_model.service_id.hyphenize()}"

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from copy import copy
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from aiobotocore.config import AioConfig
 from aiobotocore.credentials import AioCredentials
+from aiobotocore.hooks import AioHierarchicalEmitter
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.parsers import AioResponseParserFactory
 from aiobotocore.session import AioSession
 from botocore.configprovider import ConfiguredEndpointProvider
+from botocore.exceptions import DataNotFoundError
+from botocore.loaders import Loader
 from botocore.utils import parse_timestamp
 
 from discovery.aws.errors import AwsCallFailed, AwsError
@@ -26,6 +30,7 @@ SERVICES = ("sts", "elasticache", "resource-groups-tagging-api", "ec2", "organiz
 """Every AWS service that is asked, as `AWS_ENDPOINT_URL_…` spells it."""
 
 SDK_NAMES = {"resource-groups-tagging-api": "resourcegroupstaggingapi"}
+_MODELS = (*(SDK_NAMES.get(name, name) for name in SERVICES), "s3")
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 20
 ATTEMPTS = 3
@@ -53,7 +58,8 @@ def sdk_session(profile: str | None, region: str | None = None) -> AioSession:
         region: Where the SDK asks STS for credentials. Without one it is AWS_REGION, which the AWS
             CLI reads first and the SDK for Python not at all.
     """
-    session = AioSession(profile=profile)
+    hooks = copy(_builtin_hooks())
+    session = AioSession(profile=profile, event_hooks=hooks, include_builtin_handlers=False)
     if named := region or os.environ.get("AWS_REGION"):
         session.set_config_variable("region", named)
     session.set_default_client_config(
@@ -65,6 +71,14 @@ def sdk_session(profile: str | None, region: str | None = None) -> AioSession:
         )
     )
     return session
+
+
+@cache
+def _builtin_hooks() -> AioHierarchicalEmitter:
+    """Register the SDK's own hooks, once for all sessions: each would take 20 ms of CPU for it."""
+    hooks = AioHierarchicalEmitter()
+    AioSession(event_hooks=hooks)
+    return hooks
 
 
 def endpoint_overrides(profile: str | None) -> Mapping[str, str]:
@@ -137,7 +151,28 @@ def refusing_session(profile: str | None) -> AioSession:
     session = sdk_session(profile)
     session.register_component("credential_provider", _RefusingCredentials())
     session.register_component("response_parser_factory", tolerant_parsers())
+    paths = session.get_component("data_loader").search_paths
+    session.register_component("data_loader", _ServiceLoader(paths))
     return session
+
+
+class _ServiceLoader(Loader):
+    """Loader of service models that looks for the services that are asked alone.
+
+    The SDK's looks into the directories of all four hundred, twice, before it loads the first.
+    """
+
+    def __init__(self, search_paths: list[str]) -> None:
+        super().__init__(search_paths, include_default_search_paths=False)
+
+    def list_available_services(self, type_name: str) -> list[str]:
+        return [name for name in _MODELS if self._is_there(name, type_name)]
+
+    def _is_there(self, name: str, type_name: str) -> bool:
+        try:
+            return bool(self.list_api_versions(name, type_name))
+        except DataNotFoundError:
+            return False
 
 
 def tolerant_parsers() -> AioResponseParserFactory:
