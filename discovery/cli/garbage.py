@@ -5,19 +5,19 @@ from __future__ import annotations
 import gc
 from typing import Final
 
-_AT_START: Final = (500_000, 20, 50)
+AT_START: Final = (500_000, 20, 50)
 """Thresholds of the collector: objects, and collections of younger generations.
 
 All that a start makes is kept. To look it over is a twelfth of what a sweep does until its first
 request.
 """
-_AT_WORK: Final = (50_000, 20, 50)
+AT_WORK: Final = (50_000, 20, 50)
 """A sweep makes answers and few cycles: by the usual thresholds, an eighth of its CPU time."""
 
 
 def collect_late() -> None:
     """Collect no garbage before the work begins, or something makes half a million objects."""
-    gc.set_threshold(*_AT_START)
+    gc.set_threshold(*AT_START)
 
 
 def collect_from_now_on() -> None:
@@ -25,6 +25,6 @@ def collect_from_now_on() -> None:
 
     Does nothing in a process that did not begin with `collect_late`.
     """
-    if gc.get_threshold() == _AT_START:
+    if gc.get_threshold() == AT_START:
         gc.freeze()
-        gc.set_threshold(*_AT_WORK)
+        gc.set_threshold(*AT_WORK)

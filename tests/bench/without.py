@@ -67,7 +67,7 @@ interruption.collect_from_now_on = lambda: gc.set_threshold(700, 10, 10)
 """,
     "no garbage collection at the start": """
 import discovery.cli.garbage as garbage
-garbage._AT_START = garbage._AT_WORK
+garbage.AT_START = garbage.AT_WORK
 """,
     "quick exit": """
 import gc
