@@ -11,21 +11,10 @@ from __future__ import annotations
 
 import importlib
 import ssl
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-
-@contextmanager
-def _as_if_not_installed(library: str) -> Iterator[None]:
-    if library in sys.modules:
-        yield
-        return
-    sys.modules[library] = None  # type: ignore[assignment]  # says so to the import system
-    try:
-        yield
-    finally:
-        del sys.modules[library]
+from discovery.model.optional_imports import as_if_not_installed
 
 
 @contextmanager
@@ -37,6 +26,6 @@ def _without_ca_certificates() -> Iterator[None]:
         del ssl.SSLContext.set_default_verify_paths  # what it inherits is in force again
 
 
-with _without_ca_certificates(), _as_if_not_installed("httpx"):
+with _without_ca_certificates(), as_if_not_installed("httpx"):
     importlib.import_module("aiohttp")
     importlib.import_module("aiobotocore.session")
