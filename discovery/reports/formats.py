@@ -8,12 +8,14 @@ A renderer is imported when something is written with it: a sweep writes one for
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
-from discovery.reports.report import Report
 from discovery.reports.view import Format, View
 
-Renderer = Callable[[Report, TextIO, View], None]
+if TYPE_CHECKING:
+    from discovery.reports.report import Report
+
+Renderer = Callable[["Report", TextIO, View], None]
 
 
 def _write_table(report: Report, stream: TextIO, view: View) -> None:
