@@ -20,7 +20,7 @@ from discovery.sandbox.generated_world import Size, Spread
 from tests.bench.cloud import Cloud, running, write_configuration
 from tests.bench.measure import MIB, Cost, cost_of
 
-_MAIN = "from discovery.cli.app import main\nmain()\n"
+_MAIN = "from discovery.cli.start import main\nmain()\n"
 
 WITHOUT: Mapping[str, str] = {
     "nothing": "",
@@ -65,7 +65,7 @@ import gc
 import discovery.cli.interruption as interruption
 interruption.collect_from_now_on = lambda: gc.set_threshold(700, 10, 10)
 """,
-    "no garbage collection at the start": """
+    "no collection at the start": """
 import discovery.cli.garbage as garbage
 garbage.AT_START = garbage.AT_WORK
 """,
@@ -80,6 +80,24 @@ async def work(self):
         page, self._waiting = self._waiting[:1], self._waiting[1:]
         await self._write_batch(page)
 GroupCommit._work = work
+""",
+    "SDK's hooks registered once": """
+import discovery.aws.sdk_session as sdk_session
+sdk_session._builtin_hooks = sdk_session._builtin_hooks.__wrapped__
+""",
+    "service models found by name": """
+import discovery.aws.sdk_session as sdk_session
+sdk_session._ServiceLoader = sdk_session.Loader
+""",
+    "libraries without extras": """
+import discovery.model.optional_imports as optional_imports
+from contextlib import nullcontext
+optional_imports.as_if_not_installed = nullcontext
+""",
+    "CA certificates read once": """
+import ssl
+import aiohttp
+ssl.SSLContext.set_default_verify_paths = ssl._SSLContext.set_default_verify_paths
 """,
     "texts kept once": """
 import discovery.model.interning as interning
