@@ -17,11 +17,10 @@ from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.parsers import AioResponseParserFactory
 from aiobotocore.session import AioSession
 from botocore.configprovider import ConfiguredEndpointProvider
-from botocore.exceptions import DataNotFoundError
-from botocore.loaders import Loader
 from botocore.utils import parse_timestamp
 
 from discovery.aws.errors import AwsCallFailed, AwsError
+from discovery.aws.service_models import ServiceLoader
 from discovery.aws.tls import SharedTlsSession
 from discovery.model.codes import ScopeReason
 from discovery.model.foreign_text import without_passwords
@@ -152,27 +151,8 @@ def refusing_session(profile: str | None) -> AioSession:
     session.register_component("credential_provider", _RefusingCredentials())
     session.register_component("response_parser_factory", tolerant_parsers())
     paths = session.get_component("data_loader").search_paths
-    session.register_component("data_loader", _ServiceLoader(paths))
+    session.register_component("data_loader", ServiceLoader(paths, _MODELS))
     return session
-
-
-class _ServiceLoader(Loader):
-    """Loader of service models that looks for the services that are asked alone.
-
-    The SDK's looks into the directories of all four hundred, twice, before it loads the first.
-    """
-
-    def __init__(self, search_paths: list[str]) -> None:
-        super().__init__(search_paths, include_default_search_paths=False)
-
-    def list_available_services(self, type_name: str) -> list[str]:
-        return [name for name in _MODELS if self._is_there(name, type_name)]
-
-    def _is_there(self, name: str, type_name: str) -> bool:
-        try:
-            return bool(self.list_api_versions(name, type_name))
-        except DataNotFoundError:
-            return False
 
 
 def tolerant_parsers() -> AioResponseParserFactory:

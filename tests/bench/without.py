@@ -87,7 +87,12 @@ sdk_session._builtin_hooks = sdk_session._builtin_hooks.__wrapped__
 """,
     "service models found by name": """
 import discovery.aws.sdk_session as sdk_session
-sdk_session._ServiceLoader = sdk_session.Loader
+from botocore.loaders import Loader
+sdk_session.ServiceLoader = lambda paths, services: Loader(paths)
+""",
+    "short model of EC2": """
+import discovery.aws.service_models as service_models
+service_models.kept_model = lambda: None
 """,
     "libraries without extras": """
 import discovery.model.optional_imports as optional_imports
