@@ -19,7 +19,7 @@ from discovery.model.optional_imports import as_if_not_installed
 
 @contextmanager
 def _without_ca_certificates() -> Iterator[None]:
-    ssl.SSLContext.set_default_verify_paths = lambda _context: None  # type: ignore[method-assign]
+    ssl.SSLContext.set_default_verify_paths = lambda _context: None  # type: ignore[assignment, method-assign]
     try:
         yield
     finally:

@@ -43,12 +43,13 @@ class ServiceLoader(Loader):
         self, service_name: str, type_name: str, api_version: str | None = None
     ) -> Model:
         """Load a model: EC2's own short one, unless the SDK or its user has another."""
-        if (service_name, type_name) == (SERVICE, "service-2"):
-            is_sdks_own = self._places(SERVICE, type_name) == [self.BUILTIN_DATA_PATH]
-            if api_version is None and is_sdks_own and (model := kept_model()) is not None:
+        is_short = (service_name, type_name, api_version) == (SERVICE, "service-2", None)
+        if is_short and self._places(SERVICE, type_name) == [self.BUILTIN_DATA_PATH]:
+            model = kept_model()
+            if model is not None:
                 return model
-        model: Model = super().load_service_model(service_name, type_name, api_version)
-        return model
+        whole: Model = super().load_service_model(service_name, type_name, api_version)
+        return whole
 
     def _places(self, name: str, type_name: str) -> list[str]:
         """Search paths that have the service."""
