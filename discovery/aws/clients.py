@@ -22,7 +22,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from aiobotocore.config import AioConfig
 from botocore.credentials import ReadOnlyCredentials
@@ -59,7 +59,6 @@ class CredentialSource(Protocol):
         ...
 
 
-@runtime_checkable
 class Renewable(Protocol):
     """Credentials that can be renewed when AWS does not know those at hand any more."""
 
