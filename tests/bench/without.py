@@ -99,6 +99,11 @@ import discovery.model.optional_imports as optional_imports
 from contextlib import nullcontext
 optional_imports.as_if_not_installed = nullcontext
 """,
+    "no CA bundle without TLS": """
+import discovery.aws.tls as tls
+from aiobotocore.httpsession import AIOHTTPSession
+tls.SharedTlsSession.send = AIOHTTPSession.send
+""",
     "CA certificates read once": """
 import ssl
 import aiohttp
