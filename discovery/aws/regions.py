@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from discovery.aws.accounts import Account
 from discovery.aws.errors import AwsCallFailed, AwsError, malformed_response
@@ -14,7 +14,9 @@ from discovery.config.regions import RegionChoice
 from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Region
 from matchers.regions import RegionList
-from state.records import RememberedRegions
+
+if TYPE_CHECKING:
+    from state.records import RememberedRegions
 
 LIST_LIFETIME = timedelta(days=1)
 """How long a list of enabled regions is used.
@@ -144,6 +146,9 @@ class AccountRegions:
     def _use_new_list(self, regions: frozenset[Region], now: datetime) -> None:
         self._use_list(regions, complete=True)
         if self._globs:
+            # 20 ms that nothing else needs before the first request
+            from state.records import RememberedRegions  # noqa: PLC0415
+
             self.read_anew = RememberedRegions(
                 account_id=self._account_id, regions=regions, read_at=now
             )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from copy import copy
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from aiobotocore.config import AioConfig
 from aiobotocore.credentials import AioCredentials
+from aiobotocore.hooks import AioHierarchicalEmitter
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.parsers import AioResponseParserFactory
 from aiobotocore.session import AioSession
@@ -18,6 +20,7 @@ from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.utils import parse_timestamp
 
 from discovery.aws.errors import AwsCallFailed, AwsError
+from discovery.aws.service_models import ServiceLoader
 from discovery.aws.tls import SharedTlsSession
 from discovery.model.codes import ScopeReason
 from discovery.model.foreign_text import without_passwords
@@ -26,6 +29,7 @@ SERVICES = ("sts", "elasticache", "resource-groups-tagging-api", "ec2", "organiz
 """Every AWS service that is asked, as `AWS_ENDPOINT_URL_…` spells it."""
 
 SDK_NAMES = {"resource-groups-tagging-api": "resourcegroupstaggingapi"}
+_MODELS = (*(SDK_NAMES.get(name, name) for name in SERVICES), "s3")
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 20
 ATTEMPTS = 3
@@ -53,7 +57,8 @@ def sdk_session(profile: str | None, region: str | None = None) -> AioSession:
         region: Where the SDK asks STS for credentials. Without one it is AWS_REGION, which the AWS
             CLI reads first and the SDK for Python not at all.
     """
-    session = AioSession(profile=profile)
+    hooks = copy(_builtin_hooks())
+    session = AioSession(profile=profile, event_hooks=hooks, include_builtin_handlers=False)
     if named := region or os.environ.get("AWS_REGION"):
         session.set_config_variable("region", named)
     session.set_default_client_config(
@@ -65,6 +70,14 @@ def sdk_session(profile: str | None, region: str | None = None) -> AioSession:
         )
     )
     return session
+
+
+@cache
+def _builtin_hooks() -> AioHierarchicalEmitter:
+    """Register the SDK's own hooks, once for all sessions: each would take 20 ms of CPU for it."""
+    hooks = AioHierarchicalEmitter()
+    AioSession(event_hooks=hooks)
+    return hooks
 
 
 def endpoint_overrides(profile: str | None) -> Mapping[str, str]:
@@ -137,6 +150,8 @@ def refusing_session(profile: str | None) -> AioSession:
     session = sdk_session(profile)
     session.register_component("credential_provider", _RefusingCredentials())
     session.register_component("response_parser_factory", tolerant_parsers())
+    paths = session.get_component("data_loader").search_paths
+    session.register_component("data_loader", ServiceLoader(paths, _MODELS))
     return session
 
 

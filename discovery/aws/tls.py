@@ -41,7 +41,7 @@ class CaBundleError(Exception):
 
 @lru_cache(maxsize=8)
 def context(ca_bundle: str | None, version: Version = None) -> ssl.SSLContext:
-    """Make the context that trusts this file or directory of certificates; None: the system's.
+    """Make the context that trusts this file or directory of certificates; None: nobody.
 
     Raises: CaBundleError.
     """
@@ -204,6 +204,8 @@ class SharedTlsSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore is 
 
     _version: Version = None
     """Of the bundle that the open connections were made with."""
+    _is_plain = False
+    """Whether what is being sent goes to an endpoint without TLS, such as the sandbox."""
 
     def __init__(
         self,
@@ -215,8 +217,20 @@ class SharedTlsSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore is 
         super().__init__(*args, proxies=proxies, proxies_config=proxies_config, **more)
         self._proxy_config = _ProxyChoice(proxies=proxies, proxies_settings=proxies_config)
 
+    async def send(self, request: Any) -> Any:
+        """Send one request, and read the CA bundle only for one that needs it."""
+        self._is_plain = request.url.startswith("http://")
+        return await super().send(request)
+
+    def _bundle(self, proxy_url: str | None) -> str | None:
+        """Find the CA bundle; None, with which nobody is trusted, where no TLS is spoken."""
+        if not self._verify or (self._is_plain and not (proxy_url or "").startswith("https:")):
+            return None
+        path: str | None = get_cert_path(self._verify)
+        return path
+
     async def _get_session(self, proxy_url: str | None) -> _NoRedirects:
-        bundle = get_cert_path(self._verify) if self._verify else None
+        bundle = self._bundle(proxy_url)
         version = version_of(bundle)
         if version != self._version and self._is_usable(bundle, version):
             self._sessions.clear()  # what is under way on them comes to its end
@@ -235,9 +249,8 @@ class SharedTlsSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore is 
         if not self._verify or self._cert_file or (proxy_url and self._proxy_config.settings):
             own: aiohttp.TCPConnector = super()._create_connector(proxy_url)
             return own
-        bundle = get_cert_path(self._verify)
         return aiohttp.TCPConnector(
             limit=self._max_pool_connections,
-            ssl=context(bundle, self._version),
+            ssl=context(self._bundle(proxy_url), self._version),
             **self._connector_args,
         )

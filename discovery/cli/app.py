@@ -57,10 +57,6 @@ and imports what it works with when it runs: `--help`, completion and a usage er
 """
 
 
-COLLECTED_AFTER: Final = (50_000, 20, 50)
-"""Thresholds of the garbage collector: objects, and collections of younger generations."""
-
-
 class Commands(click.Group):
     """Click group that loads the commands of `COMMANDS` on demand."""
 
@@ -176,9 +172,6 @@ def _usage_message(error: click.UsageError) -> str:
 
 def main() -> None:
     """Run the command that the arguments name, and end the process with its exit code."""
-    # The modules alone are a quarter of a million objects, looked over again and again while a
-    # sweep makes answers and few cycles: an eighth of its CPU time.
-    gc.set_threshold(*COLLECTED_AFTER)
     code = run(sys.argv[1:])
     release_stderr()
     # Else they are looked over twice more at the exit, all to be thrown away: half a second.

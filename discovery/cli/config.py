@@ -128,7 +128,7 @@ def schema(output: Path | None) -> None:
       cachemuster config schema -o cachemuster.schema.json
       cachemuster config schema | jq '.properties | keys'
     """
-    from discovery.config.model import config_schema
+    from discovery.config.json_schema import config_schema
 
     common()
     with open_destination(output) as destination:

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any, Final, TypeVar
 
 from discovery.cli.streams import stderr_line
+from discovery.model.garbage import collect_from_now_on
 from discovery.reports.exit import Exit
 
 T = TypeVar("T")
@@ -103,6 +104,7 @@ class Interruption:
 
 def run_with_signals(work: Callable[[Interruption], Awaitable[T]]) -> T:
     """Run the work to its end or to a signal; returns what it returns. Raises: Interrupted."""
+    collect_from_now_on()
 
     async def run_all() -> T:
         interruption = Interruption()

@@ -10,13 +10,15 @@ from collections.abc import Mapping, MutableMapping
 from functools import lru_cache
 from typing import Any, Final
 
-import structlog
-
 from discovery.cli.streams import LogFormat, log_events_only
 from discovery.cli.vendor_logs import set_up_vendor_logs
 from discovery.model.fingerprint import fingerprint
 from discovery.model.foreign_text import without_passwords
+from discovery.model.optional_imports import as_if_not_installed
 from discovery.reports.safe_text import escape_unprintable
+
+with as_if_not_installed("rich"):  # it draws tracebacks, which are texts in our events
+    import structlog
 
 _MULTILINE: Final = ("exception", "text")
 """Fields that may have several lines: ours, so none of them passes for an event."""

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import TypeVar
-
-import structlog
+from typing import TYPE_CHECKING, TypeVar
 
 from discovery.cli.interruption import Interruption, run_with_signals
 from discovery.cli.output import Destination
 from discovery.cli.progress import OnProgress, progress
 from discovery.cli.streams import stderr_line
 from discovery.reports.exit import Exit, ExitRules, exit_code
-from discovery.reports.formats import RENDERERS
-from discovery.reports.report import Report
-from discovery.reports.summary import sentence
 from discovery.reports.view import Format, View
-from discovery.service.sweep_log import finished_fields
 
-log = structlog.get_logger()
+if TYPE_CHECKING:
+    from discovery.reports.report import Report
 
 R = TypeVar("R")
 """A report, of whatever kind."""
@@ -51,6 +46,9 @@ def emit_report(
     terminated: bool,
 ) -> Exit:
     """Write and log a report; returns its exit code. Raises: OutputLost."""
+    from discovery.reports.formats import RENDERERS
+    from discovery.reports.summary import sentence
+
     code = exit_code(report, exit_rules, terminated=terminated)
     _log(report, code)
     render = RENDERERS[Format(output_format)]
@@ -70,5 +68,9 @@ def _other_plan(report: Report) -> str:
 
 
 def _log(report: Report, code: Exit) -> None:
+    import structlog
+
+    from discovery.service.sweep_log import finished_fields
+
     event, kind = ("audit.finished", "audit") if report.dry_run else ("sweep.finished", "sweep")
-    log.info(event, kind=kind, **finished_fields(report, code))
+    structlog.get_logger().info(event, kind=kind, **finished_fields(report, code))

@@ -1,4 +1,7 @@
-"""Open cloud, control plane and state of a configuration, and run a sweep or an audit."""
+"""Open cloud, control plane and state of a configuration, and run a sweep or an audit.
+
+AWS comes first: what is not needed to ask it is imported once it has said who the agent is.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-
-import structlog
+from typing import TYPE_CHECKING
 
 from discovery.aws.cloud import Cloud, open_cloud
-from discovery.aws.queue import Queue, open_queue
-from discovery.cli.control_planes import open_reader, open_writer, print_preflight
-from discovery.cli.interruption import Interruption
-from discovery.cli.progress import OnProgress
 from discovery.cli.settings import configuration_as
 from discovery.cli.state_file import (
     state_place,
@@ -23,29 +21,26 @@ from discovery.cli.state_file import (
     writable_state,
 )
 from discovery.config.load import load_config, locate
-from discovery.config.model import Config
 from discovery.config.partitions import partition_problems
 from discovery.config.problems import ConfigError, Problem
 from discovery.config.rules import build_rules
 from discovery.config.secrets import Secret, resolve_external_id
-from discovery.config.service import queue_for
-from discovery.config.service_secrets import check_secrets
 from discovery.model.clock import utc_now
 from discovery.model.ownership import CacheArn, owner_of
-from discovery.model.values import Database
-from discovery.plan.shard import Shard
-from discovery.plan.targets import ScopeFilter
-from discovery.reports.report import Report
-from discovery.service.connections import Connections
-from discovery.sweep.context import SweepContext, SweepRequest
-from discovery.sweep.scan_workers import open_workers
-from discovery.sweep.sweep import audit, sweep
-from state.lock import this_process
-from state.store import load_state
 
-log = structlog.get_logger()
+if TYPE_CHECKING:
+    from discovery.aws.queue import Queue
+    from discovery.cli.interruption import Interruption
+    from discovery.cli.progress import OnProgress
+    from discovery.config.model import Config
+    from discovery.model.values import Database
+    from discovery.plan.shard import Shard
+    from discovery.plan.targets import ScopeFilter
+    from discovery.reports.report import Report
+    from discovery.service.connections import Connections
+    from discovery.sweep.context import SweepContext, SweepRequest
 
-AddToReport = Callable[[Report, SweepContext], Awaitable[Report]]
+AddToReport = Callable[["Report", "SweepContext"], Awaitable["Report"]]
 """Adds to the report of an audit what takes its open connections to find out."""
 
 
@@ -66,19 +61,23 @@ async def run_audit(
     click.UsageError; what `add` raises.
     """
     named = configuration_as(path, identity_file)
-    async with (
-        open_context(named, path, interruption, on_progress) as context,
-        with_readable_state(named, request.scope_filter.shard) as config,
-        open_reader(config) as control_plane,
-    ):
-        if request.asks_control_plane:
-            await print_preflight(control_plane, config)
-        state = load_state(config.state.path)
-        interruption.in_sweep = True
-        report = await audit(context, request, control_plane=control_plane, state=state)
-        if on_finished is not None:
-            on_finished(context.cloud)
-        return report if add is None else await add(report, context)
+    async with open_context(named, path, interruption, on_progress) as context:
+        from discovery.cli.control_planes import open_reader, print_preflight
+        from discovery.sweep.sweep import audit
+        from state.store import load_state
+
+        async with (
+            with_readable_state(named, request.scope_filter.shard) as config,
+            open_reader(config) as control_plane,
+        ):
+            if request.asks_control_plane:
+                await print_preflight(control_plane, config)
+            state = load_state(config.state.path)
+            interruption.in_sweep = True
+            report = await audit(context, request, control_plane=control_plane, state=state)
+            if on_finished is not None:
+                on_finished(context.cloud)
+            return report if add is None else await add(report, context)
 
 
 async def run_sweep(
@@ -95,15 +94,20 @@ async def run_sweep(
     """
     named = load_config(path)
     place = state_place(named, request.scope_filter.shard)
-    holder = this_process("sweep", utc_now())
-    async with (
-        open_context(named, path, interruption, on_progress) as context,
-        writable_state(place, wait=lock_timeout, holder=holder) as store,
-        open_writer(config := with_state_file(named, place.file)) as control_plane,
-    ):
-        await print_preflight(control_plane, config)
-        interruption.in_sweep = True
-        return await sweep(context, request, control_plane=control_plane, store=store)
+    started_at = utc_now()
+    async with open_context(named, path, interruption, on_progress) as context:
+        from discovery.cli.control_planes import open_writer, print_preflight
+        from discovery.sweep.sweep import sweep
+        from state.lock import this_process
+
+        holder = this_process("sweep", started_at)
+        async with (
+            writable_state(place, wait=lock_timeout, holder=holder) as store,
+            open_writer(config := with_state_file(named, place.file)) as control_plane,
+        ):
+            await print_preflight(control_plane, config)
+            interruption.in_sweep = True
+            return await sweep(context, request, control_plane=control_plane, store=store)
 
 
 @asynccontextmanager
@@ -114,6 +118,10 @@ async def open_service(
 
     Raises: what opening connections raises.
     """
+    from discovery.cli.control_planes import open_writer, print_preflight
+    from discovery.config.service_secrets import check_secrets
+    from discovery.service.connections import Connections
+
     config = load_config(path)
     place = state_place(config, shard)
     check_secrets(config.service, os.environ)
@@ -128,6 +136,9 @@ async def open_service(
 
 def _queue(cloud: Cloud, config: Config, path: Path, shard: Shard | None) -> Queue | None:
     """Open the queue of change events for this process; None without one. Raises: ConfigError."""
+    from discovery.aws.queue import open_queue
+    from discovery.config.service import queue_for
+
     if config.service.events is None:
         return None
     try:
@@ -138,6 +149,8 @@ def _queue(cloud: Cloud, config: Config, path: Path, shard: Shard | None) -> Que
 
 async def list_our_databases(path: Path, scope_filter: ScopeFilter) -> tuple[Database, ...]:
     """List our registered databases in some scopes. Raises: ConfigError, ControlPlaneError."""
+    from discovery.cli.control_planes import open_reader
+
     async with (
         with_readable_state(load_config(path)) as config,
         open_reader(config) as control_plane,
@@ -157,24 +170,27 @@ async def open_context(
 ) -> AsyncIterator[SweepContext]:
     """Open the cloud and build the rules. Raises: SecretError, ConfigError, AwsCallFailed."""
     rules = build_rules(config, _secret)
-    async with (
-        open_cloud(config.aws, resolve=_secret, clock=utc_now) as cloud,
-        open_workers(config.aws, cloud.identity) as workers,
-    ):
+    async with open_cloud(config.aws, resolve=_secret, clock=utc_now) as cloud:
+        import structlog
+
+        from discovery.sweep.context import SweepContext
+        from discovery.sweep.scan_workers import open_workers
+
         problems = partition_problems(config, cloud.identity.partition)
         if problems:
             raise locate(problems, path)
         if cloud.endpoints:
-            log.info("aws.endpoints_overridden", endpoints=dict(cloud.endpoints))
-        yield SweepContext(
-            config=config,
-            rules=rules,
-            cloud=cloud,
-            clock=utc_now,
-            stop=interruption.stop,
-            on_progress=on_progress,
-            workers=workers,
-        )
+            structlog.get_logger().info("aws.endpoints_overridden", endpoints=dict(cloud.endpoints))
+        async with open_workers(config.aws, cloud.identity) as workers:
+            yield SweepContext(
+                config=config,
+                rules=rules,
+                cloud=cloud,
+                clock=utc_now,
+                stop=interruption.stop,
+                on_progress=on_progress,
+                workers=workers,
+            )
 
 
 def _secret(reference: str) -> Secret:

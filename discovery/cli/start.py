@@ -7,6 +7,8 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from discovery.model.garbage import collect_late
+
 _WITH_VALUE = ("-c", "--config", "--log-format")
 """Options that may precede the command's name and take a value."""
 
@@ -15,6 +17,7 @@ _INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line: entry point of the script and of `python -m discovery`."""
+    collect_late()
     is_service = command_name(sys.argv[1:]) == "run"
     code = 0 if is_service else _INTERRUPTED  # nothing is begun: a service stopped, and well
     signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(code))

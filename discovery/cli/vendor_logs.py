@@ -11,10 +11,6 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-import structlog
-
-log = structlog.get_logger()
-
 _QUIET: Final = {
     "aiobotocore": logging.CRITICAL,
     "aiohttp": logging.CRITICAL,
@@ -59,9 +55,11 @@ class ForwardingHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log one record as the event `library.said`."""
+        import structlog
+
         try:
             level = min(max(record.levelno // 10 * 10, logging.DEBUG), logging.CRITICAL)
-            log.log(
+            structlog.get_logger().log(
                 level,
                 "library.said",
                 library=record.name,

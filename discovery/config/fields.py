@@ -27,7 +27,7 @@ from discovery.config.problems import quoted
 class Section(BaseModel):
     """One mapping of the configuration: frozen, and closed to keys nobody knows."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 @dataclass(frozen=True, slots=True)

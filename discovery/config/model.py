@@ -108,12 +108,3 @@ class Config(Section):
     """How the long-running service behaves."""
     reports: Reports = Reports()
     """What reports say of each cache besides."""
-
-
-def config_schema() -> dict[str, Any]:
-    """Make the JSON Schema of a configuration file, for editors.
-
-    It does not know every rule that `load` keeps.
-    """
-    schema = Config.model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

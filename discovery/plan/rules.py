@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from discovery.model.values import AccountId
 from matchers.keys import is_reserved
 from matchers.matcher import IamUsers, Matcher
 from matchers.selectors import Pattern
-from state.records import RememberedState
+
+if TYPE_CHECKING:
+    from state.records import RememberedState
 
 
 class WritePolicy(StrEnum):

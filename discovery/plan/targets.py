@@ -9,12 +9,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from discovery.model.ownership import parse_cache_arn
 from discovery.model.values import AccountId, Region, Scanned, Scope
 from discovery.plan.shard import Shard
 from matchers.regions import RegionList, ScopeMembership
-from state.records import RememberedState
+
+if TYPE_CHECKING:
+    from state.records import RememberedState
 
 
 @dataclass(frozen=True, slots=True)

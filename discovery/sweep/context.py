@@ -7,15 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from discovery.aws.cloud import Cloud
 from discovery.config.model import Config
-from discovery.control_plane.retry import Sleep
 from discovery.model.agent import Agent, this_agent
 from discovery.model.values import Arn, Clock
 from discovery.plan.rules import Rules
 from discovery.plan.targets import ScopeFilter
-from discovery.sweep.scan_workers import ScanWorkers
+
+if TYPE_CHECKING:
+    from discovery.control_plane.retry import Sleep
+    from discovery.sweep.scan_workers import ScanWorkers
 
 
 class SweepKind(StrEnum):

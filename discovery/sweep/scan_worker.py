@@ -1,4 +1,4 @@
-"""The process that scans accounts for another: `python -m discovery.sweep.scan_worker`.
+"""The process that scans accounts for another: `python -m discovery.sweep`.
 
 It opens AWS for itself, with the agent's own credentials, and keeps roles, connections and what it
 read between scans. It ends when its stdin does, so it never outlives who started it.
@@ -7,7 +7,6 @@ read between scans. It ends when its stdin does, so it never outlives who starte
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -20,6 +19,7 @@ from discovery.aws.errors import AwsCallFailed, AwsError
 from discovery.config.secrets import Secret, resolve_external_id
 from discovery.model.clock import utc_now
 from discovery.model.codes import ScopeReason
+from discovery.model.garbage import collect_from_now_on
 from discovery.model.values import Scanned
 from discovery.sweep.account_scan import AccountScan, AccountTargets, AccountTask, ScanQuery
 from discovery.sweep.scan_frames import (
@@ -34,8 +34,6 @@ from discovery.sweep.scan_frames import (
     write_frame,
 )
 
-_COLLECTED_AFTER = (50_000, 20, 50)
-"""Thresholds of the garbage collector, as in every command."""
 _FLUSH_AFTER_S = 0.05
 """Results wait so long for others: a frame costs more than what is in it."""
 
@@ -161,6 +159,7 @@ async def main() -> None:
     await serve(reader, asyncio.StreamWriter(transport, made, reader, loop))
 
 
-if __name__ == "__main__":
-    gc.set_threshold(*_COLLECTED_AFTER)
+def run() -> None:
+    """Serve until stdin ends, as a process of its own."""
+    collect_from_now_on()
     asyncio.run(main())

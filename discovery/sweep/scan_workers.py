@@ -38,7 +38,7 @@ from discovery.sweep.scan_frames import (
 SCOPES_WORTH_A_PROCESS = 1500
 """With `auto`, one process for so many scopes: starting it costs as much as scanning these."""
 
-_MODULE = "discovery.sweep.scan_worker"
+_MODULE = "discovery.sweep"
 _END_S = 5.0
 """How long a process may take to end once nobody asks it any more."""
 

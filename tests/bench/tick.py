@@ -18,11 +18,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from discovery.aws.cloud import open_cloud
-from discovery.cli.app import COLLECTED_AFTER
 from discovery.config.load import load_config
 from discovery.config.rules import build_rules
 from discovery.config.secrets import Secret, resolve_external_id
 from discovery.control_plane.embedded.control_plane import Embedded
+from discovery.model.garbage import AT_WORK
 from discovery.reports.report import Report
 from discovery.sweep.context import SweepContext, SweepRequest
 from discovery.sweep.sweep import sweep
@@ -74,5 +74,5 @@ def _now() -> datetime:
 
 
 if __name__ == "__main__":
-    gc.set_threshold(*COLLECTED_AFTER)
+    gc.set_threshold(*AT_WORK)
     Path(sys.argv[2]).write_text(json.dumps(asyncio.run(ticks(Path(sys.argv[1])))))

@@ -20,7 +20,7 @@ from discovery.sandbox.generated_world import Size, Spread
 from tests.bench.cloud import Cloud, running, write_configuration
 from tests.bench.measure import MIB, Cost, cost_of
 
-_MAIN = "from discovery.cli.app import main\nmain()\n"
+_MAIN = "from discovery.cli.start import main\nmain()\n"
 
 WITHOUT: Mapping[str, str] = {
     "nothing": "",
@@ -62,8 +62,12 @@ clients.Clients.slot = lambda self, service: nullcontext()
 """,
     "rare garbage collections": """
 import gc
-import discovery.cli.app as app
-app.COLLECTED_AFTER = gc.get_threshold()
+import discovery.cli.interruption as interruption
+interruption.collect_from_now_on = lambda: gc.set_threshold(700, 10, 10)
+""",
+    "no collection at the start": """
+import discovery.model.garbage as garbage
+garbage.AT_START = garbage.AT_WORK
 """,
     "quick exit": """
 import gc
@@ -109,6 +113,34 @@ resource.changes_between = changes_between
 import matchers.keys as keys
 keys.is_reserved = keys.is_reserved.__wrapped__
 keys.is_label_key = keys.is_label_key.__wrapped__
+""",
+    "SDK's hooks registered once": """
+import discovery.aws.sdk_session as sdk_session
+sdk_session._builtin_hooks = sdk_session._builtin_hooks.__wrapped__
+""",
+    "service models found by name": """
+import discovery.aws.sdk_session as sdk_session
+from botocore.loaders import Loader
+sdk_session.ServiceLoader = lambda paths, services: Loader(paths)
+""",
+    "short model of EC2": """
+import discovery.aws.service_models as service_models
+service_models.kept_model = lambda: None
+""",
+    "libraries without extras": """
+import discovery.model.optional_imports as optional_imports
+from contextlib import nullcontext
+optional_imports.as_if_not_installed = nullcontext
+""",
+    "no CA bundle without TLS": """
+import discovery.aws.tls as tls
+from aiobotocore.httpsession import AIOHTTPSession
+tls.SharedTlsSession.send = AIOHTTPSession.send
+""",
+    "CA certificates read once": """
+import ssl
+import aiohttp
+ssl.SSLContext.set_default_verify_paths = ssl._SSLContext.set_default_verify_paths
 """,
     "texts kept once": """
 import discovery.model.interning as interning

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from discovery.config.model import config_schema
+from discovery.config.json_schema import config_schema
 from tests.docs.manifests import VERSIONS, Manifest, pod_of
 from tests.docs.pages import DEPLOY, ROOT
 

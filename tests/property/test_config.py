@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery.config.durations import format_duration, parse_duration
+from discovery.config.json_schema import config_schema
 from discovery.config.load import parse_config
-from discovery.config.model import Config, config_schema
+from discovery.config.model import Config
 from discovery.config.partitions import partition_problems
 from discovery.config.problems import ConfigError, quoted
 from discovery.config.rules import matching_digest, to_matchers

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from discovery.config.json_schema import config_schema
 from discovery.config.load import load_config
-from discovery.config.model import config_schema
 from discovery.model.ownership import (
     ARN_LABEL,
     GROUP_LABEL,

@@ -114,7 +114,7 @@ async def test_not_more_requests_at_once_than_scopes(
         site.place().add_cache(f"cache-{n}", tags={"a": "b"})
     real, under_way, seen = SharedTlsSession.send, 0, [0]
 
-    async def counted(self: object, request: object) -> object:
+    async def counted(self: SharedTlsSession, request: object) -> object:
         nonlocal under_way
         under_way += 1
         seen.append(under_way)

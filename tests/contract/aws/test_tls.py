@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from botocore.awsrequest import AWSRequest
 from botocore.httpsession import create_urllib3_context
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -171,6 +172,17 @@ async def test_every_client_shares_the_one_context(
                 await session.call("ec2:DescribeSubnets")
     assert len(made) == 1
     assert len(site.aws.calls) == 6
+
+
+async def test_no_bundle_is_read_to_ask_an_endpoint_without_tls(site: Site, bundle: Path) -> None:
+    """And what is connected then would trust nobody; what needs the bundle reads it."""
+    async with encrypted(site.url, bundle) as url, tls.SharedTlsSession(verify=str(bundle)) as one:
+        await one.send(AWSRequest("GET", f"{site.url}/").prepare())
+        assert tls.context(None, None).cert_store_stats()["x509"] == 0
+        assert tls.context(None, None).verify_mode is ssl.CERT_REQUIRED
+        assert tls.context.cache_info().currsize == 1, "that context and no other"
+        await one.send(AWSRequest("GET", f"{url}/").prepare())
+        assert tls.context.cache_info().currsize == 2
 
 
 @pytest.mark.parametrize("through_proxy", [False, True], ids=["direct", "through-a-proxy"])

@@ -12,7 +12,9 @@ import pytest
 from discovery.cli import policies, sandbox
 from discovery.cli.app import COMMANDS, cachemuster
 from discovery.policies.kinds import KINDS
+from discovery.sandbox.aws.world import World
 from discovery.sandbox.generated_world import MOST_ACCOUNTS, REGIONS, Spread
+from tests.support.command_line import FRANKFURT, HUB, agent_environment
 
 AWS_SDK = ("aioboto3", "aiobotocore", "boto3", "botocore", "discovery.aws", "s3transfer")
 SANDBOX = ("discovery.sandbox",)
@@ -27,6 +29,20 @@ NEEDED_BY_WORK = (
     "rich",
     "sqlite_utils",
     "structlog",
+)
+NOT_NEEDED_TO_ASK_AWS = (
+    "discovery.control_plane",
+    "discovery.reports.document",
+    "discovery.reports.terminal",
+    "discovery.service",
+    "discovery.sweep.sweep",
+    "httpx",
+    "jinja2",
+    "pygments",
+    "rich",
+    "sqlite_utils",
+    "state",
+    "tenacity",
 )
 PAGES = [
     ["--help"],
@@ -59,6 +75,21 @@ for arguments in json.loads(sys.argv[1]):
 json.dump(loaded, sys.stdout)
 """
 """Every command of a list in one process; what is loaded once stays for those that follow."""
+
+
+LOOK_AT_FIRST_REQUEST = """
+import os, sys
+
+def look(event, _arguments):
+    if event == "socket.connect":
+        print(*sys.modules, flush=True)
+        os._exit(0)
+
+sys.addaudithook(look)
+from discovery.cli.start import main
+main()
+"""
+"""A command that ends when it is about to send its first request."""
 
 
 def modules_after(commands: list[list[str]], directory: Path) -> dict[str, tuple[int, list[str]]]:
@@ -94,6 +125,22 @@ def test_commands_that_read_files_alone_load_no_sdk_and_no_sandbox(tmp_path: Pat
     for command, (code, modules) in modules_after(READING, tmp_path).items():
         assert code == 0, command
         assert of(AWS_SDK + SANDBOX, modules) == [], command
+
+
+def test_a_sweep_asks_aws_before_it_loads_what_comes_afterwards(tmp_path: Path) -> None:
+    (tmp_path / "cachemuster.yaml").write_text("version: 1\ngroup: trial\n")
+    key = World().account(HUB).add_key("agent")
+    said = subprocess.run(
+        [sys.executable, "-c", LOOK_AT_FIRST_REQUEST, "sweep"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=agent_environment("http://127.0.0.1:9", key, FRANKFURT),
+    )
+    modules = said.stdout.split()
+    assert of(("aiobotocore", "discovery.aws", "pydantic"), modules) != []
+    assert of(SANDBOX + NOT_NEEDED_TO_ASK_AWS, modules) == []
 
 
 def test_a_module_that_a_command_works_with_is_seen_here(tmp_path: Path) -> None:
