@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 async def test_a_role_that_lacks_a_verb_for_a_day_fills_neither_disk_nor_log(
     tmp_path: Path,
 ) -> None:
-    sweeps, interval = 96, timedelta(minutes=15)
+    sweeps, interval = 48, timedelta(minutes=30)
     found = await denied_for(tmp_path, caches=50, sweeps=sweeps, interval=interval)
     assert found.not_done == 50
     assert found.attempts == sweeps * 5
