@@ -24,6 +24,7 @@ from tests.support.broken_worlds import group, outsider, without_group
 from tests.support.command_line import HUB, CommandLine, Run, agent_environment
 from tests.support.damaged_fleet import NumberedRegion, add_hostile, damage
 from tests.support.quick_aws_cli import quick_aws_cli
+from tests.support.started_aws_cli import started_aws_cli
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -146,16 +147,13 @@ def test_every_broken_world_is_repaired_by_a_role_with_the_printed_policy(quick:
 
 @pytest.mark.skipif(shutil.which("aws") is None, reason="the AWS CLI is not on PATH")
 def test_the_aws_cli_repairs_a_fleet(fleet: Fleet) -> None:
-    """Each kind of request once, and an id that the AWS CLI would read as an option.
-
-    It starts for a second each time, so the run that changes nothing has the quick one's words.
-    """
+    """Each kind of request once, and an id that the AWS CLI would read as an option."""
     shop, _, _, data_abroad = fleet.places()
     without_group(shop)
     add_hostile(data_abroad, ("-x",))
-    file = check_repaired(fleet)
-    with quick_aws_cli(fleet.directory) as program:
-        check_done(fleet, file, PATH=f"{program}:{fleet.environment['PATH']}")
+    with started_aws_cli(fleet.directory) as program:
+        fleet.environment["PATH"] = f"{program}:{fleet.environment['PATH']}"
+        check_done(fleet, check_repaired(fleet))
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not on PATH")

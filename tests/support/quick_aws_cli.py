@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import socketserver
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,25 +20,9 @@ import jmespath
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tests.support.aws_cli_client import receive, write_client
 from tests.support.repair_commands import members, parsed
 
-_CLIENT = """\
-#!{python} -IS
-import _socket, posix, sys  # what `socket` and `os` are made of: a start in half the time
-server = _socket.socket(_socket.AF_UNIX)
-server.connect({socket!r})
-words = [word.encode("utf-8", "surrogateescape") for word in sys.argv[1:]]
-variables = [name + b"=" + value for name, value in posix.environ.items()]
-server.sendall(b"\\0".join([b"%d" % len(words), *words, *variables]))
-server.shutdown(_socket.SHUT_WR)
-parts = []
-while part := server.recv(65536):
-    parts.append(part)
-code, out, err = b"".join(parts).split(b"\\0")
-sys.stdout.buffer.write(out)
-sys.stderr.buffer.write(err)
-sys.exit(int(code))
-"""
 _VARIABLES = {
     "aws_access_key_id": "AWS_ACCESS_KEY_ID",
     "aws_secret_access_key": "AWS_SECRET_ACCESS_KEY",
@@ -54,25 +37,23 @@ Answer = tuple[str, str, int]
 def quick_aws_cli(directory: Path) -> Iterator[Path]:
     """A directory with an `aws` to put on PATH."""
     address = directory / "aws.sock"
-    program = directory / "bin" / "aws"
-    program.parent.mkdir()
-    program.write_text(_CLIENT.format(python=sys.executable, socket=str(address)), "utf-8")
-    program.chmod(0o755)
+    write_client(directory / "bin", address)
     clients = Clients()
 
-    class Handler(socketserver.StreamRequestHandler):
+    class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            count, *texts = self.rfile.read().decode().split("\0")
-            words, variables = texts[: int(count)], texts[int(count) :]
-            environment = dict(variable.split("=", 1) for variable in variables)
-            out, err, code = clients.run(words, environment)
-            self.wfile.write("\0".join([str(code), out, err]).encode())
+            request = receive(self.request)
+            out, err, code = clients.run(request.words, request.environment)
+            for stream, text in zip(request.streams, ("", out, err), strict=True):
+                with os.fdopen(stream, "w", encoding="utf-8") as file:
+                    file.write(text)
+            self.request.sendall(str(code).encode())
 
     with socketserver.UnixStreamServer(str(address), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:
-            yield program.parent
+            yield directory / "bin"
         finally:
             server.shutdown()
             thread.join()
