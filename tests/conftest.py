@@ -7,6 +7,7 @@ import gc
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 MEMORY, ENOUGH = Path("/dev/shm"), 2 * 2**30
 if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH and os.access(MEMORY, os.W_OK):
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+    tempfile.tempdir = str(MEMORY)  # for examples of Hypothesis, which have no `tmp_path` each
 
 # Tests as pytest rewrites their assertions are kept for the next run, whatever the shell says:
 # rewriting them is 14 s of CPU for each worker.

@@ -79,6 +79,8 @@ def prose(name: str) -> Iterator[str]:
         yield flowing(name)
         return
     text = (ROOT / name).read_text("utf-8")
+    if not RULE.search(text):
+        return  # most modules, which need not be parsed
     yield from re.findall(r"#.*", text)
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
