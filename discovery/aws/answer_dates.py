@@ -41,8 +41,15 @@ def note_date(answer: Mapping[str, Any]) -> None:
     latest = _latest.get(None)
     if latest is None or not answer.get("ResponseMetadata", {}).get("RequestId"):
         return
-    found = date_of(answer)
-    if found is not None and (latest.value is None or found > latest.value):
+    note_time(date_of(answer))
+
+
+def note_time(found: datetime | None) -> None:
+    """Note a date that was collected elsewhere."""
+    latest = _latest.get(None)
+    if latest is None or found is None:
+        return
+    if latest.value is None or found > latest.value:
         latest.value = found
 
 

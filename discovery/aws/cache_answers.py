@@ -16,7 +16,8 @@ from xml.etree import ElementTree as ET
 _XMLNS = rb"http://elasticache\.amazonaws\.com/doc/2015-02-02/"
 _EMPTY = re.compile(
     rb'(?:<\?xml [^<>]*\?>)?\s*<DescribeServerlessCachesResponse xmlns="' + _XMLNS + rb'">'
-    rb"\s*<DescribeServerlessCachesResult>\s*<ServerlessCaches\s*/>"
+    rb"\s*<DescribeServerlessCachesResult>"
+    rb"\s*(?:<ServerlessCaches\s*/>|<ServerlessCaches>\s*</ServerlessCaches>)"
     rb"\s*</DescribeServerlessCachesResult>"
     rb"\s*<ResponseMetadata>\s*<RequestId>([0-9A-Za-z-]+)</RequestId>\s*</ResponseMetadata>"
     rb"\s*</DescribeServerlessCachesResponse>\s*"

@@ -22,7 +22,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import aioboto3
 from aiobotocore.config import AioConfig
@@ -60,7 +60,6 @@ class CredentialSource(Protocol):
         ...
 
 
-@runtime_checkable
 class Renewable(Protocol):
     """Credentials that can be renewed when AWS does not know those at hand any more."""
 

@@ -9,6 +9,7 @@ attempt: errors, pauses and further attempts stay the SDK's, and nothing is sent
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -88,6 +89,7 @@ class FastPath:
         self._parser = parsers.create_parser(self._model.resolved_protocol)
         self._templates: dict[str, _Template | None] = {}
         self._request_sent = request_sent
+        self._first_calls: dict[str, asyncio.Event] = {}
         self._calls_for_sdk = 0
         event = f"before-send.{self._model.service_id.hyphenize()}"
         client.meta.events.register(event, self._before_send)
@@ -95,6 +97,10 @@ class FastPath:
     async def call(self, method: str, parameters: Mapping[str, Any], credentials: Any) -> Answer:
         """Make one call. Raises: what the SDK raises."""
         operation = self._client.meta.method_to_api_mapping[method]
+        if operation in OPERATIONS and operation not in self._templates:
+            if (leaving := self._first_calls.get(operation)) is None:
+                return await self._make_first_call(operation, method, parameters)
+            await leaving.wait()
         template = self._templates.get(operation)
         if template is None or self._calls_for_sdk:
             self._calls_for_sdk = max(0, self._calls_for_sdk - 1)
@@ -112,6 +118,17 @@ class FastPath:
             if answer is not None:
                 return answer
         return await self._call_sdk(method, parameters, outcome)
+
+    async def _make_first_call(
+        self, operation: str, method: str, parameters: Mapping[str, Any]
+    ) -> Answer:
+        """Let the SDK make it; the others wait until it has left, or cannot leave."""
+        self._first_calls[operation] = leaving = asyncio.Event()
+        try:
+            return await self._call_sdk(method, parameters)
+        finally:
+            leaving.set()
+            self._first_calls.pop(operation, None)
 
     async def _call_sdk(
         self, method: str, parameters: Mapping[str, Any], first_outcome: Any = None
@@ -136,6 +153,8 @@ class FastPath:
         operation = event_name.rpartition(".")[2]
         if operation in OPERATIONS and operation not in self._templates:
             self._templates[operation] = _template(request)
+            if leaving := self._first_calls.get(operation):
+                leaving.set()
         return None
 
     def _body(self, operation: str, parameters: Mapping[str, Any], template: _Template) -> bytes:

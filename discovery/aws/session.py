@@ -90,7 +90,8 @@ class Session:
         Raises: AwsCallFailed for everything that is no answer, or one that no AWS service gives.
         """
         source = self.signer.credentials
-        renewable = source if isinstance(source, Renewable) else None
+        # Not by `isinstance`, which looks at every member of the protocol anew.
+        renewable: Renewable | None = source if hasattr(source, "renew_since") else None  # type: ignore[assignment]
         generation = renewable.generation if renewable is not None else 0
         try:
             answer = await self._attempt(action, parameters)

@@ -164,9 +164,13 @@ class _ProxyChoice(ProxyConfiguration):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self._choose = lru_cache(maxsize=64)(self._proxy_of)
+        self._headers = lru_cache(maxsize=64)(super().proxy_headers_for)
 
     def proxy_url_for(self, url: str) -> str | None:  # type: ignore[override]  # typed too narrowly
         return self._choose(url)
+
+    def proxy_headers_for(self, proxy_url: str) -> dict[str, str]:
+        return dict(self._headers(proxy_url))
 
     def _proxy_of(self, url: str) -> str | None:
         parts = urlsplit(url)

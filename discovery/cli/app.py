@@ -57,7 +57,7 @@ and imports what it works with when it runs: `--help`, completion and a usage er
 """
 
 
-_COLLECTED_AFTER: Final = (50_000, 20, 50)
+COLLECTED_AFTER: Final = (50_000, 20, 50)
 """Thresholds of the garbage collector: objects, and collections of younger generations."""
 
 
@@ -178,7 +178,7 @@ def main() -> None:
     """Run the command that the arguments name, and end the process with its exit code."""
     # The modules alone are a quarter of a million objects, looked over again and again while a
     # sweep makes answers and few cycles: an eighth of its CPU time.
-    gc.set_threshold(*_COLLECTED_AFTER)
+    gc.set_threshold(*COLLECTED_AFTER)
     code = run(sys.argv[1:])
     release_stderr()
     # Else they are looked over twice more at the exit, all to be thrown away: half a second.

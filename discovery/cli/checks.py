@@ -11,7 +11,6 @@ from discovery.aws.accounts import Identity
 from discovery.aws.cloud import default_region, open_cloud
 from discovery.aws.errors import AwsCallFailed
 from discovery.aws.objects import open_bucket
-from discovery.cli.clock import utc_now
 from discovery.cli.progress import OnProgress
 from discovery.cli.state_file import state_place
 from discovery.config.control_plane import Embedded
@@ -25,6 +24,7 @@ from discovery.doctor.notify import check_sinks
 from discovery.doctor.queue import check_queue
 from discovery.doctor.snapshot import check_snapshot
 from discovery.doctor.state import check_state_file, load_readable_state
+from discovery.model.clock import utc_now
 from discovery.model.values import Scope
 from discovery.plan.targets import ScopeFilter, registered_scopes
 from discovery.policies.usage import AwsUsage, Hub

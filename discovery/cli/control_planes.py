@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from discovery.cli.clock import utc_now
 from discovery.cli.streams import stderr_line
 from discovery.config.control_plane import Embedded as EmbeddedSettings
 from discovery.config.model import Config
 from discovery.control_plane.base import ControlPlane, Reader
 from discovery.control_plane.embedded.control_plane import Embedded, EmbeddedReader
+from discovery.model.clock import utc_now
 from discovery.model.values import Database
 from state.errors import StateError
 from state.store import ReadOnlyStore

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from discovery.cli.clock import utc_now
 from discovery.cli.options import common, with_common, with_report, with_state_shard
 from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration
 from discovery.cli.state_file import named_state, readable_state
 from discovery.cli.streams import stderr_line
+from discovery.model.clock import utc_now
 from discovery.plan.shard import Shard
 from discovery.reports.exit import Exit
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from discovery.cli.clock import utc_now
 from discovery.cli.options import (
     common,
     duration,
@@ -21,6 +20,7 @@ from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration
 from discovery.cli.state_file import named_state, readable_state
 from discovery.cli.streams import stderr_line
+from discovery.model.clock import utc_now
 from discovery.plan.shard import Shard
 from discovery.reports.exit import Exit
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from discovery.cli.clock import utc_now
 from discovery.cli.options import common, duration, with_common, with_lock_timeout, with_state_shard
 from discovery.cli.settings import configuration
 from discovery.cli.state_file import named_state, writable_state
+from discovery.model.clock import utc_now
 from discovery.plan.shard import Shard
 from discovery.reports.safe_text import escape_unprintable
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
-from discovery.cli.clock import utc_now
 from discovery.cli.options import common, with_common, with_output
 from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration_path
 from discovery.cli.streams import stderr_line
+from discovery.model.clock import utc_now
 from discovery.reports.exit import Exit
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from discovery.cli.settings import VARIABLE
 from discovery.cli.tour import Tour
-from discovery.probe.hosts import VARIABLE as CACHES_VARIABLE
+from discovery.probe.variables import SANDBOX_CACHES
 from discovery.reports.exit import Exit
 from discovery.sandbox.agent_world import environment
 from discovery.sandbox.aws.server import SimulatedAws
@@ -64,7 +64,7 @@ def run_tour(directory: Path, *, verbosity: int) -> Exit:
         variables = {
             **environment(demo, url),
             VARIABLE: str(path),
-            CACHES_VARIABLE: str(write_client_files(caches, data_plane, directory)),
+            SANDBOX_CACHES: str(write_client_files(caches, data_plane, directory)),
         }
         with _isolated_environment(variables):
             return Tour(aws, path, verbosity=verbosity).run_steps()

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from discovery.cli.clock import utc_now
 from discovery.cli.options import common, with_common, with_lock_timeout, with_state_shard
 from discovery.cli.settings import configuration
 from discovery.cli.state_file import named_state, readable_state, writable_state
+from discovery.model.clock import utc_now
 from discovery.plan.shard import Shard
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import click
 
 from discovery.cli.interruption import handle_signal
 from discovery.cli.streams import stderr_line, stderr_lines
-from discovery.probe.hosts import VARIABLE
+from discovery.probe.variables import SANDBOX_CACHES
 from discovery.sandbox import agent_world
 from discovery.sandbox.agent_world import AgentWorld, environment, latencies, publish_changes
 from discovery.sandbox.aws.calls import CallLog
@@ -33,7 +33,6 @@ from discovery.sandbox.teleport.demo import (
     section,
 )
 from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport
-from discovery.sandbox.world_file import read_world
 
 T = TypeVar("T")
 
@@ -59,6 +58,8 @@ def choose_cloud(file: Path | None, accounts: int | None, numbers: Mapping[str, 
     if numbers and accounts is None:
         raise click.UsageError(f"--{next(iter(numbers))} belongs to --accounts, which is missing.")
     if file is not None:
+        from discovery.sandbox.world_file import read_world
+
         return read_world(file)
     if accounts is not None:
         size = {"regions": 5, "caches": 1000, **numbers}
@@ -104,7 +105,7 @@ async def _serve_until(
 
 
 def _print_aws(demo: AgentWorld, url: str, hosts: Path) -> None:
-    caches = {VARIABLE: str(hosts)}
+    caches = {SANDBOX_CACHES: str(hosts)}
     variables = {**environment(demo, url), **agent_world.external_ids(demo), **caches}
     for name, value in variables.items():
         click.echo(f"export {name}={shlex.quote(value)}")

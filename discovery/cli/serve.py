@@ -9,13 +9,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import TextIO
 
-from discovery.cli.clock import utc_now
 from discovery.cli.interruption import Interruption, handle_signal
 from discovery.cli.setup import open_service
 from discovery.cli.state_file import state_place
 from discovery.cli.streams import stderr_line
 from discovery.config.fields import HostPort
 from discovery.config.load import is_read_once, load_config
+from discovery.model.clock import utc_now
 from discovery.notify.sinks import Sinks
 from discovery.plan.shard import Shard
 from discovery.reports.report import Report

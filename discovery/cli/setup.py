@@ -12,7 +12,6 @@ import structlog
 
 from discovery.aws.cloud import Cloud, open_cloud
 from discovery.aws.queue import Queue, open_queue
-from discovery.cli.clock import utc_now
 from discovery.cli.control_planes import open_reader, open_writer, print_preflight
 from discovery.cli.interruption import Interruption
 from discovery.cli.progress import OnProgress
@@ -31,6 +30,7 @@ from discovery.config.rules import build_rules
 from discovery.config.secrets import Secret, resolve_external_id
 from discovery.config.service import queue_for
 from discovery.config.service_secrets import check_secrets
+from discovery.model.clock import utc_now
 from discovery.model.ownership import CacheArn, owner_of
 from discovery.model.values import Database
 from discovery.plan.shard import Shard
@@ -38,6 +38,7 @@ from discovery.plan.targets import ScopeFilter
 from discovery.reports.report import Report
 from discovery.service.connections import Connections
 from discovery.sweep.context import SweepContext, SweepRequest
+from discovery.sweep.scan_workers import open_workers
 from discovery.sweep.sweep import audit, sweep
 from state.lock import this_process
 from state.store import load_state
@@ -156,7 +157,10 @@ async def open_context(
 ) -> AsyncIterator[SweepContext]:
     """Open the cloud and build the rules. Raises: SecretError, ConfigError, AwsCallFailed."""
     rules = build_rules(config, _secret)
-    async with open_cloud(config.aws, resolve=_secret, clock=utc_now) as cloud:
+    async with (
+        open_cloud(config.aws, resolve=_secret, clock=utc_now) as cloud,
+        open_workers(config.aws, cloud.identity) as workers,
+    ):
         problems = partition_problems(config, cloud.identity.partition)
         if problems:
             raise locate(problems, path)
@@ -169,6 +173,7 @@ async def open_context(
             clock=utc_now,
             stop=interruption.stop,
             on_progress=on_progress,
+            workers=workers,
         )
 
 

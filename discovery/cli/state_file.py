@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from discovery.cli.clock import utc_now
+from discovery.model.clock import utc_now
 
 if TYPE_CHECKING:
     from datetime import timedelta

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from discovery.cli.clock import utc_now
 from discovery.cli.options import common, with_common, with_state_shard, with_status_format
 from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration
 from discovery.cli.state_file import named_state, readable_state
+from discovery.model.clock import utc_now
 from discovery.plan.shard import Shard
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from discovery.cli.clock import utc_now
 from discovery.cli.options import common, with_common
 from discovery.cli.streams import stderr_line
+from discovery.model.clock import utc_now
 from discovery.model.ownership import parse_cache_arn
 from discovery.model.values import Region
 

@@ -126,11 +126,11 @@ def _redis_cli(login: Login, uri: str) -> str:
     """The line for redis-cli, 6.2 or later; of a sandbox, to where it serves the cache."""
     import os
 
-    from discovery.probe.hosts import VARIABLE
+    from discovery.probe.variables import SANDBOX_CACHES
 
     host, _, port = uri.rpartition(":")
     words = ["-h", host or "ENDPOINT", "-p", port or _PORT, "--tls"]
-    if os.environ.get(VARIABLE) and host:
+    if os.environ.get(SANDBOX_CACHES) and host:
         words = _in_sandbox(host, int(port)) or words
     line = shlex.join(["redis-cli", *words, "-c", "--user", login.user])
     return f'REDISCLI_AUTH="$({login.command})" {line}'

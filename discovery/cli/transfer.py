@@ -18,7 +18,6 @@ from discovery.adopt.adopt import (
     plan_adoption,
     plan_release,
 )
-from discovery.cli.clock import utc_now
 from discovery.cli.control_planes import describe_lost_service, open_reader, open_writer
 from discovery.cli.interruption import Interruption, run_with_signals
 from discovery.cli.output import Destination
@@ -33,6 +32,7 @@ from discovery.cli.state_file import (
 from discovery.cli.streams import is_events_only, stderr_line, stderr_lines
 from discovery.config.model import Config
 from discovery.config.rules import build_offline_rules
+from discovery.model.clock import utc_now
 from discovery.model.values import Failed, ResourceName, Scope
 from discovery.plan.adoption.transfer import Transfer
 from discovery.plan.shard import Shard

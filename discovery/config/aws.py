@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, StrictBool, StrictInt, Tag
 
@@ -177,6 +177,10 @@ class Aws(Section):
     concurrency: Annotated[StrictInt, Field(ge=1, le=1024)] = 128
     """How many scopes (an account in a region) are scanned at once. More of them use more memory
     and reach the limits of AWS's API sooner; 1 scans one after another."""
+    workers: Annotated[StrictInt, Field(ge=1, le=64)] | Literal["auto"] = 1
+    """How many processes scan, beside the one that plans and writes: `auto` is one for each core
+    once there are scopes enough, 1 none beside it. Each takes memory of its own, and a part of
+    `concurrency`."""
     scope_timeout: Annotated[timedelta, DurationRange("1s", "1h")] = timedelta(seconds=60)
     """How long one scope may take before it counts as failed. A failed scope removes nothing.
     Too short: large accounts fail every time. Too long: one slow region delays the report."""

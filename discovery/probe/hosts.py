@@ -20,9 +20,8 @@ from discovery.config.partitions import DNS_SUFFIX
 from discovery.config.problems import ConfigError, Problem
 from discovery.model.values import Endpoint
 from discovery.probe.login import Server
+from discovery.probe.variables import SANDBOX_CACHES
 
-VARIABLE: Final = "CACHEMUSTER_SANDBOX_CACHES"
-"""Environment variable that names the file of a sandbox's caches."""
 _ANY: Final = "*"
 _NAME: Final = re.compile(r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z]{2,63}")
 _PLACE: Final = re.compile(r"(?P<host>[0-9.]+|\[[0-9a-f:]+\]):(?P<port>[0-9]{1,5})")
@@ -68,7 +67,7 @@ def find_hosts(environ: Mapping[str, str], *, is_overridden: bool) -> Hosts:
 
     Without an override the variable is not looked at. Raises: ConfigError.
     """
-    name = environ.get(VARIABLE)
+    name = environ.get(SANDBOX_CACHES)
     if not is_overridden or not name:
         return Hosts(is_overridden=is_overridden)
     try:
@@ -81,8 +80,8 @@ def find_hosts(environ: Mapping[str, str], *, is_overridden: bool) -> Hosts:
         raise ConfigError(
             [
                 Problem(
-                    f"{VARIABLE} names {name}, which does not say where the sandbox's caches are; "
-                    "take the line that `cachemuster sandbox` prints, or unset it"
+                    f"{SANDBOX_CACHES} names {name}, which does not say where the sandbox's caches "
+                    "are; take the line that `cachemuster sandbox` prints, or unset it"
                 )
             ],
             name,

@@ -56,3 +56,9 @@ class AccountTasks:
         """Return the regions of the account that `--only` or an event names."""
         only = (each for each in self._only if each.account_id == account_id)
         return frozenset(each.region for each in only if each.region is not None)
+
+
+def expected_scopes(cloud: Cloud, state: RememberedState) -> int:
+    """Estimate how many scopes a scan will have: as many as the last, or as configured."""
+    configured = len(cloud.accounts.entries) * max(1, len(cloud.regions.literals))
+    return max(configured, len(state.scopes))

@@ -15,6 +15,7 @@ from discovery.model.agent import Agent, this_agent
 from discovery.model.values import Arn, Clock
 from discovery.plan.rules import Rules
 from discovery.plan.targets import ScopeFilter
+from discovery.sweep.scan_workers import ScanWorkers
 
 
 class SweepKind(StrEnum):
@@ -68,6 +69,8 @@ class SweepContext:
     agent: Agent = field(default_factory=this_agent)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     """When set, no new scope is started, writes in progress finish, the report says interrupted."""
+    workers: ScanWorkers | None = None
+    """Processes that scan; None: this one alone."""
     on_progress: Callable[[int, int, int], None] | None = None
     on_write: Callable[[], None] = lambda: None
     """Called after each write, successful or not."""

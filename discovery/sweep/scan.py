@@ -11,17 +11,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from discovery.aws.answer_dates import collect_dates
+from discovery.aws.answer_dates import collect_dates, note_time
 from discovery.aws.cloud import Cloud
+from discovery.aws.errors import AwsError
 from discovery.aws.scope_reader import ScopeQuery
 from discovery.model.values import AccountId, Arn, Failed, Scanned, Scope
 from discovery.plan.account_names import NOT_LISTED, ListedNames
 from discovery.plan.backoff import backoffs
 from discovery.plan.targets import ScopeFilter, Targets
-from discovery.sweep.account_scan import AccountScan, AccountTargets, ScanQuery
-from discovery.sweep.account_tasks import AccountTasks
+from discovery.sweep.account_scan import AccountScan, AccountTargets, AccountTask, ScanQuery
+from discovery.sweep.account_tasks import AccountTasks, expected_scopes
 from discovery.sweep.scan_results import ScanResultBuilder
 from discovery.sweep.scan_targets import AccountEnumerator
+from discovery.sweep.scan_workers import ScanWorkers, WorkerScan
 from state.records import RememberedRegions, RememberedState
 
 OnProgress = Callable[[int, int, int], None]
@@ -57,6 +59,7 @@ async def scan(
     at: datetime | None = None,
     deadline: timedelta | None = None,
     on_progress: OnProgress | None = None,
+    workers: ScanWorkers | None = None,
 ) -> Scan:
     """Scan every scope that `scope_filter` covers; one that could not be read becomes `Failed`.
 
@@ -78,7 +81,11 @@ async def scan(
         ),
         refresh_regions=refresh_regions,
     )
-    scanning = _Scanning(cloud, query, AccountTasks(cloud, query, state, waiting), on_progress)
+    shared = None
+    if workers is not None and not scope_filter.only:
+        shared = await workers.start_scan(query, expected_scopes(cloud, state))
+    tasks = AccountTasks(cloud, query, state, waiting)
+    scanning = _Scanning(cloud, query, tasks, shared, on_progress)
     with collect_dates() as dates:
         await scanning.run(deadline)
     return Scan(
@@ -94,12 +101,19 @@ class _Scanning:
     """One scan in progress."""
 
     def __init__(
-        self, cloud: Cloud, query: ScanQuery, tasks: AccountTasks, on_progress: OnProgress | None
+        self,
+        cloud: Cloud,
+        query: ScanQuery,
+        tasks: AccountTasks,
+        shared: WorkerScan | None,
+        on_progress: OnProgress | None,
     ) -> None:
+        """`shared`: who scans the accounts, if it is not this process."""
         self.results: dict[Scope, Scanned] = {}
         self._cloud = cloud
         self._query = query
         self._tasks = tasks
+        self._shared = shared
         self._on_progress = on_progress
         self._enumerator = AccountEnumerator(
             cloud,
@@ -139,6 +153,9 @@ class _Scanning:
             if limit is None or not deadline.expired():
                 raise
             self._mark_unreached(builder, limit)
+        finally:
+            if self._shared is not None:
+                self._shared.stop()
 
     def _mark_unreached(self, builder: ScanResultBuilder, limit: timedelta) -> None:
         """Add a result that says "not in this run" for every scope that has none yet."""
@@ -169,8 +186,23 @@ class _Scanning:
         regions = task.regions(self._cloud.regions, self._query)
         self._accounts[account_id] = AccountTargets(account_id, regions.known)
         if self._query.scope_filter.covers(Scope(account_id, None)):
-            account_scan = AccountScan(self._cloud, self._query, task, self._slots, self)
-            self._group.create_task(account_scan.run())
+            if self._shared is None:
+                scanning = AccountScan(self._cloud, self._query, task, self._slots, self).run()
+            else:
+                scanning = self._scan_elsewhere(self._shared, task)
+            self._group.create_task(scanning)
+
+    async def _scan_elsewhere(self, shared: WorkerScan, task: AccountTask) -> None:
+        """Have an account scanned by another process; what that leaves out has failed."""
+        builder = ScanResultBuilder(self._cloud.clock)
+        outcome = await shared.scan(task, self)
+        if not isinstance(outcome, AwsError):
+            note_time(outcome)
+            return
+        account_scope = Scope(task.account_id, None)
+        for scope in self._accounts[task.account_id].started or (account_scope,):
+            if scope not in self.results:
+                self.add_result(builder.failed(scope, outcome, 0))
 
     def set_targets(self, targets: AccountTargets) -> None:
         """Take what is known of an account's scopes now."""

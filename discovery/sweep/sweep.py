@@ -68,6 +68,7 @@ async def scan_scopes(run: SweepRun) -> None:
         at=run.started_at,
         deadline=request.scan_deadline,
         on_progress=run.context.on_progress,
+        workers=run.context.workers,
     )
     with run.recording_early_end():
         run.scan = await run_or_stop(run.context.stop, scanning)

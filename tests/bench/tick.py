@@ -9,6 +9,7 @@ second one took, as JSON, to OUTPUT.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import sys
@@ -17,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from discovery.aws.cloud import open_cloud
+from discovery.cli.app import COLLECTED_AFTER
 from discovery.config.load import load_config
 from discovery.config.rules import build_rules
 from discovery.config.secrets import Secret, resolve_external_id
@@ -72,4 +74,5 @@ def _now() -> datetime:
 
 
 if __name__ == "__main__":
+    gc.set_threshold(*COLLECTED_AFTER)
     Path(sys.argv[2]).write_text(json.dumps(asyncio.run(ticks(Path(sys.argv[1])))))

@@ -63,7 +63,7 @@ clients.Clients.slot = lambda self, service: nullcontext()
     "rare garbage collections": """
 import gc
 import discovery.cli.app as app
-app._COLLECTED_AFTER = gc.get_threshold()
+app.COLLECTED_AFTER = gc.get_threshold()
 """,
     "quick exit": """
 import gc

@@ -16,6 +16,7 @@ from botocore.session import get_session
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from discovery.aws import cache_answers
 from discovery.aws.cache_answers import MEMBERS, read_caches
 from discovery.aws.sdk_session import tolerant_parsers
 from discovery.aws.signing import KeptKeySigner, PlainRequest
@@ -144,10 +145,14 @@ def test_an_ordinary_answer_is_not_left_to_the_sdk() -> None:
 
 
 @pytest.mark.parametrize("declared", ["", '<?xml version="1.0"?>\n'])
-def test_an_empty_answer_is_told_from_its_bytes(declared: str) -> None:
+@pytest.mark.parametrize("empty", ["<ServerlessCaches/>", "<ServerlessCaches></ServerlessCaches>"])
+def test_an_empty_answer_is_told_from_its_bytes(
+    declared: str, empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache_answers, "_members", None)
     body = (
         f'{declared}<DescribeServerlessCachesResponse xmlns="{NAMESPACE}">'
-        "<DescribeServerlessCachesResult><ServerlessCaches/></DescribeServerlessCachesResult>"
+        f"<DescribeServerlessCachesResult>{empty}</DescribeServerlessCachesResult>"
         "<ResponseMetadata><RequestId>1-2</RequestId></ResponseMetadata>"
         "</DescribeServerlessCachesResponse>"
     ).encode()

@@ -1,4 +1,7 @@
-"""Checking of Signature Version 4, with botocore's own signer.
+"""Checking of Signature Version 4.
+
+A request to `/` with its headers in order, as SDKs send them, is put into the form that is signed
+here; any other one is by botocore's own signer.
 
 Source: aws/README: Errors for the codes; the 5 minutes are AWS's.
 """
@@ -92,7 +95,7 @@ def _check_token(key: Key, sent: str | None) -> None:
 def _check_date(claim: Claim, now: datetime) -> None:
     sent = claim.signed_at
     try:
-        signed_at = datetime.strptime(sent, _FORMAT).replace(tzinfo=UTC)
+        signed_at = _read_date(sent)
     except ValueError as error:
         raise CommonError(
             CommonErrorKind.UNSIGNED,
@@ -105,21 +108,29 @@ def _check_date(claim: Claim, now: datetime) -> None:
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from "
             f"HTTP: '{claim.day}' != '{sent[:8]}', from '{sent}'.",
         )
-    clock = f"{now:{_FORMAT}}"
     if claim.lifetime is not None:
         # A presigned request may be as old as it says itself.
         if now - signed_at >= claim.lifetime:
             raise CommonError(CommonErrorKind.EXPIRED)
     elif signed_at < now - TOLERANCE:
         limit = f"{now - TOLERANCE:{_FORMAT}}"
-        message = f"Signature expired: {sent} is now earlier than {limit} ({clock} - 5 min.)"
+        message = (
+            f"Signature expired: {sent} is now earlier than {limit} ({now:{_FORMAT}} - 5 min.)"
+        )
         raise CommonError(CommonErrorKind.CLOCK_SKEW, message)
     if signed_at > now + TOLERANCE:
         limit = f"{now + TOLERANCE:{_FORMAT}}"
         message = (
-            f"Signature not yet current: {sent} is still later than {limit} ({clock} + 5 min.)"
+            f"Signature not yet current: {sent} is still later than {limit} "
+            f"({now:{_FORMAT}} + 5 min.)"
         )
         raise CommonError(CommonErrorKind.CLOCK_SKEW, message)
+
+
+@lru_cache(maxsize=64)
+def _read_date(sent: str) -> datetime:
+    """Return the moment that X-Amz-Date names. Raises ValueError."""
+    return datetime.strptime(sent, _FORMAT).replace(tzinfo=UTC)
 
 
 def _signature(claim: Claim, request: Request, key: Key) -> str:
@@ -132,8 +143,35 @@ def _signature(claim: Claim, request: Request, key: Key) -> str:
             CommonErrorKind.BAD_SIGNATURE,
             f"'{min(unsigned)}' must be a 'SignedHeader' in the request.",
         )
-    signer = _Verifier(claim, request, key)
-    return signer.expected()
+    text = _string_to_sign(claim, request)
+    if text is None:
+        return _Verifier(claim, request, key).expected()
+    return _sign(claim, key.secret, text)
+
+
+def _sign(claim: Claim, secret: str, text: str) -> str:
+    key = _signing_key(secret, claim.day, claim.region, claim.service)
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def _string_to_sign(claim: Claim, request: Request) -> str | None:
+    """Return what was signed; None for a request whose form is left to botocore."""
+    names = claim.signed_headers
+    listed = ";".join(names)
+    if request.path != "/" or listed != listed.lower() or list(names) != sorted(set(names)):
+        return None
+    lines = [f"{name}:{' '.join(request.headers.get(name, '').split())}" for name in names]
+    form = (request.method.upper(), "/", "", *lines, "", listed, _payload_hash(claim, request))
+    form_hash = hashlib.sha256("\n".join(form).encode()).hexdigest()
+    scope = f"{claim.day}/{claim.region}/{claim.service}/aws4_request"
+    return f"AWS4-HMAC-SHA256\n{claim.signed_at}\n{scope}\n{form_hash}"
+
+
+def _payload_hash(claim: Claim, request: Request) -> str:
+    """Return the hash of the body that really came; S3's clients may leave it unsigned."""
+    if claim.service == "s3" and request.headers.get(_CONTENT) == _UNSIGNED:
+        return _UNSIGNED
+    return hashlib.sha256(request.body).hexdigest()
 
 
 class _Verifier(SigV4Auth):
@@ -142,6 +180,7 @@ class _Verifier(SigV4Auth):
     def __init__(self, claim: Claim, request: Request, key: Key) -> None:
         super().__init__(Credentials(key.access_key_id, key.secret), claim.service, claim.region)
         self._claim = claim
+        self._secret = key.secret
         self._sent = request
 
     def expected(self) -> str:
@@ -168,18 +207,14 @@ class _Verifier(SigV4Auth):
         return headers
 
     def payload(self, request: AWSRequest) -> str:
-        """Return the hash of the body that really came; S3's clients may leave it unsigned."""
+        """Return the hash of the body that really came."""
         del request
-        if self._claim.service == "s3" and self._sent.headers.get(_CONTENT) == _UNSIGNED:
-            return _UNSIGNED
-        return hashlib.sha256(self._sent.body).hexdigest()
+        return _payload_hash(self._claim, self._sent)
 
     def signature(self, string_to_sign: str, request: AWSRequest) -> str:
         """Sign as botocore does, with the signing key cached for the day."""
         del request
-        claim = self._claim
-        key = _signing_key(self.credentials.secret_key, claim.day, claim.region, claim.service)
-        return hmac.new(key, string_to_sign.encode(), hashlib.sha256).hexdigest()
+        return _sign(self._claim, self._secret, string_to_sign)
 
 
 @lru_cache(maxsize=4096)

@@ -10,6 +10,7 @@ from discovery.sandbox.aws.paging import PagingFault
 from discovery.sandbox.aws.wire.message import Answer
 
 _TOKENS = ("NextToken", "Marker", "PaginationToken")
+_RIGHT_PAGES = PagingFault()
 _HTML = b"<html><head><title>Error</title></head><body><h1>Service unavailable</h1></body></html>"
 
 
@@ -37,6 +38,8 @@ def is_later_page(members: Mapping[str, Any]) -> bool:
 
 def paging_fault(active: tuple[Fault, ...]) -> PagingFault:
     """Return how these faults change the pages."""
+    if not active:
+        return _RIGHT_PAGES
     effects = {fault.effect for fault in active}
     limits = [fault.page_size for fault in active if fault.effect is Effect.SHORT_PAGES]
     if Effect.LATER_PAGE_FAILS in effects:

@@ -5,11 +5,13 @@ from functools import cache
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel, Shape
 
+_LOADER = Loader()
+
 
 @cache
 def service_model(name: str) -> ServiceModel:
     """Return the model of a service, by the name that boto3 gives it."""
-    return ServiceModel(Loader().load_service_model(name, "service-2"), service_name=name)
+    return ServiceModel(_LOADER.load_service_model(name, "service-2"), service_name=name)
 
 
 @cache

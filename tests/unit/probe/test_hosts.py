@@ -11,8 +11,9 @@ import pytest
 from discovery.config.partitions import DNS_SUFFIX
 from discovery.config.problems import ConfigError
 from discovery.model.values import Endpoint
-from discovery.probe.hosts import VARIABLE, Hosts, find_hosts, is_cache_host
+from discovery.probe.hosts import Hosts, find_hosts, is_cache_host
 from discovery.probe.login import Server
+from discovery.probe.variables import SANDBOX_CACHES
 from tests.support.tls_authority import TlsAuthority
 
 HOST = "orders-abc123.serverless.euc1.cache.amazonaws.com"
@@ -69,7 +70,7 @@ def test_the_file_of_the_sandbox_says_where_caches_are(tmp_path: Path) -> None:
     places = {f"{HOST}:6379": "127.0.0.1:7001", "*": "127.0.0.1:7000"}
     ca_file = str(TlsAuthority(tmp_path).file)
     file.write_text(json.dumps({"ca_file": ca_file, "hosts": places}), "utf-8")
-    environ = {VARIABLE: str(file)}
+    environ = {SANDBOX_CACHES: str(file)}
     found = find_hosts(environ, is_overridden=True)
     assert found.ca_file == ca_file
     named, other = Endpoint(HOST, 6379), Endpoint(HOST, 6380)
@@ -93,8 +94,8 @@ def test_the_file_of_the_sandbox_says_where_caches_are(tmp_path: Path) -> None:
 def test_a_file_that_says_something_else_is_refused(content: str, tmp_path: Path) -> None:
     file = tmp_path / "caches.json"
     file.write_text(content, "utf-8")
-    with pytest.raises(ConfigError, match=VARIABLE):
-        find_hosts({VARIABLE: str(file)}, is_overridden=True)
+    with pytest.raises(ConfigError, match=SANDBOX_CACHES):
+        find_hosts({SANDBOX_CACHES: str(file)}, is_overridden=True)
 
 
 def test_certificates_and_names_are_verified() -> None:

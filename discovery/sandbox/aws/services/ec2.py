@@ -109,5 +109,10 @@ def _filtered(
         read = known.get(name)
         if read is None:
             raise AwsError("InvalidParameterValue", f"The filter '{name}' is invalid")
-        kept = [item for item in kept if any(fnmatchcase(read(item), p) for p in patterns)]
+        kept = [item for item in kept if any(_fits(read(item), p) for p in patterns)]
     return kept
+
+
+def _fits(text: str, pattern: str) -> bool:
+    is_plain = pattern.isascii() and pattern.replace("-", "").isalnum()  # as an id: no wildcards
+    return text == pattern if is_plain else fnmatchcase(text, pattern)

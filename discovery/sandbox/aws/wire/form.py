@@ -6,6 +6,7 @@ Both the query and the ec2 protocol flatten their input like this; they differ i
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -20,7 +21,8 @@ MemberName = Callable[[str, Shape], str]
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 
 
-def fields(body: bytes) -> dict[str, str]:
+@lru_cache(maxsize=64)  # operation and members are read from it one after the other
+def fields(body: bytes) -> Mapping[str, str]:
     """Return the form's fields; of a repeated one the first. Raises CommonError(MALFORMED)."""
     try:
         pairs = parse_qsl(
@@ -56,16 +58,25 @@ class FormReader:
 
     def __init__(self, member_name: MemberName, *, lists_are_flat: bool) -> None:
         self._member_name = member_name
+        self._known: dict[Shape, tuple[tuple[str, str, Shape], ...]] = {}
         self._lists_are_flat = lists_are_flat
 
     def structure(self, shape: StructureShape, node: Tree) -> dict[str, Any]:
         """Return the members of `shape` that `node` has."""
-        members = {}
-        for name, member in shape.members.items():
-            wire_name = self._member_name(name, member)
-            if wire_name in node:
-                members[name] = self._value(member, node[wire_name], name)
-        return members
+        return {
+            name: self._value(member, node[wire_name], name)
+            for wire_name, name, member in self._members(shape)
+            if wire_name in node
+        }
+
+    def _members(self, shape: StructureShape) -> tuple[tuple[str, str, Shape], ...]:
+        """Return wire name, name and shape of every member; the model is asked once."""
+        if shape not in self._known:
+            self._known[shape] = tuple(
+                (self._member_name(name, member), name, member)
+                for name, member in shape.members.items()
+            )
+        return self._known[shape]
 
     def _value(self, shape: Shape, node: Any, name: str) -> Any:
         if isinstance(shape, StructureShape):

@@ -7,9 +7,10 @@ which SDKs put in the place of the shape's name.
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, cast
 
 from botocore.model import (
@@ -29,6 +30,9 @@ from discovery.sandbox.aws.errors import (
     ProtocolFamily,
 )
 from discovery.sandbox.aws.wire.message import Answer, Members, Request
+
+Writer = Callable[[Any], Any]
+"""Puts the values of one place in the model into JSON's types."""
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
@@ -71,7 +75,7 @@ class JsonProtocol:
         """Write the members as a JSON object."""
         content: Any = {}
         if operation.output_shape is not None:
-            content = _write(operation.output_shape, members)
+            content = _write_structure(operation.output_shape, members)
         return self._answer(200, content, request_id)
 
     def write_error(self, namespace: str, error: AwsError, request_id: str) -> Answer:
@@ -210,17 +214,35 @@ def _read_blob(value: Any, name: str) -> bytes:
         raise CommonError(CommonErrorKind.MALFORMED, f"{name} is not Base64") from error
 
 
-def _write(shape: Shape, value: Any) -> Any:
+def _write_structure(shape: StructureShape, members: Members) -> dict[str, Any]:
+    return {
+        wire_name: write(value)
+        for name, wire_name, write in _member_writers(shape)
+        if (value := members.get(name)) is not None
+    }
+
+
+@cache  # what the model says of a shape is asked once, not for every value
+def _member_writers(shape: StructureShape) -> tuple[tuple[str, str, Writer], ...]:
+    return tuple(
+        (name, member.serialization.get("name", name), _writer(member))
+        for name, member in shape.members.items()
+    )
+
+
+def _writer(shape: Shape) -> Writer:
     if isinstance(shape, StructureShape):
-        return {
-            member.serialization.get("name", name): _write(member, value[name])
-            for name, member in shape.members.items()
-            if value.get(name) is not None
-        }
+        return lambda value: _write_structure(shape, value)
     if isinstance(shape, ListShape):
-        return [_write(shape.member, each) for each in value]
+        write = _writer(shape.member)
+        return lambda value: [write(each) for each in value]
     if isinstance(shape, MapShape):
-        return {key: _write(shape.value, each) for key, each in value.items()}
+        write = _writer(shape.value)
+        return lambda value: {key: write(each) for key, each in value.items()}
+    return _write_scalar
+
+
+def _write_scalar(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC).timestamp()
     if isinstance(value, bytes):

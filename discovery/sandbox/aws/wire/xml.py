@@ -2,11 +2,15 @@
 
 import base64
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
+
+Writer = Callable[[Any], str]
+"""Writes the values of one place in the model."""
 
 _SPECIAL = re.compile('[<>&"\r\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]')
 _NAMED: Mapping[str, str] = {"<": "&lt;", ">": "&gt;", "&": "&amp;", '"': "&quot;"}
@@ -18,6 +22,8 @@ def escape(text: str) -> str:
     What XML 1.0 cannot hold (control characters) becomes a character reference, as AWS does; most
     readers then refuse the document.
     """
+    if text.isprintable() and not ("<" in text or ">" in text or "&" in text or '"' in text):
+        return text
     return _SPECIAL.sub(lambda found: _NAMED.get(found[0]) or f"&#x{ord(found[0]):X};", text)
 
 
@@ -30,36 +36,55 @@ def timestamp(moment: datetime) -> str:
 def structure(shape: StructureShape, members: Mapping[str, Any]) -> str:
     """Return a structure's members in the model's order, without an element around them."""
     return "".join(
-        _element(member.serialization.get("name", name), member, members[name])
-        for name, member in shape.members.items()
-        if members.get(name) is not None
+        [
+            write(value)
+            for name, write in _member_writers(shape)
+            if (value := members.get(name)) is not None
+        ]
     )
 
 
-def _element(name: str, shape: Shape, value: Any) -> str:
+@cache  # what the model says of a shape is asked once, not for every value
+def _member_writers(shape: StructureShape) -> tuple[tuple[str, Writer], ...]:
+    return tuple(
+        (name, _element_writer(member.serialization.get("name", name), member))
+        for name, member in shape.members.items()
+    )
+
+
+def _element_writer(name: str, shape: Shape) -> Writer:
     if isinstance(shape, ListShape) and shape.serialization.get("flattened"):
         item = shape.member.serialization.get("name", name)
-        return "".join(_element(item, shape.member, each) for each in value)
-    return f"<{name}>{_content(shape, value)}</{name}>"
+        return _items_writer(item, shape)
+    write, start, end = _content_writer(shape), f"<{name}>", f"</{name}>"
+    return lambda value: f"{start}{write(value)}{end}"
 
 
-def _content(shape: Shape, value: Any) -> str:
+def _content_writer(shape: Shape) -> Writer:
     if isinstance(shape, StructureShape):
-        return structure(shape, value)
+        return lambda value: structure(shape, value)
     if isinstance(shape, ListShape):
-        item = shape.member.serialization.get("name", "member")
-        return "".join(_element(item, shape.member, each) for each in value)
+        return _items_writer(shape.member.serialization.get("name", "member"), shape)
     if isinstance(shape, MapShape):
-        return "".join(_entries(shape, value))
-    return escape(scalar(shape, value))
+        return _map_writer(shape)
+    return lambda value: escape(value if type(value) is str else scalar(shape, value))
 
 
-def _entries(shape: MapShape, value: Mapping[str, Any]) -> Iterator[str]:
-    key_name = shape.key.serialization.get("name", "key")
-    value_name = shape.value.serialization.get("name", "value")
-    for key, each in value.items():
-        entry = _element(key_name, shape.key, key) + _element(value_name, shape.value, each)
-        yield f"<entry>{entry}</entry>"
+def _items_writer(name: str, shape: ListShape) -> Writer:
+    write = _element_writer(name, shape.member)
+    return lambda value: "".join([write(each) for each in value])
+
+
+def _map_writer(shape: MapShape) -> Writer:
+    write_key = _element_writer(shape.key.serialization.get("name", "key"), shape.key)
+    write_value = _element_writer(shape.value.serialization.get("name", "value"), shape.value)
+
+    def write(value: Mapping[str, Any]) -> str:
+        return "".join(
+            f"<entry>{write_key(key)}{write_value(each)}</entry>" for key, each in value.items()
+        )
+
+    return write
 
 
 def scalar(shape: Shape, value: Any) -> str:

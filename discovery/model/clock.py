@@ -1,4 +1,4 @@
-"""The clock of the commands."""
+"""The clock that every process goes by."""
 
 from __future__ import annotations
 
