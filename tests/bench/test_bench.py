@@ -75,6 +75,7 @@ async def test_the_pattern_has_five_scopes_in_hand(
     assert most == 5
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_one_round() -> None:
     figures = measured(Size(2, 2, 8, Spread.EVEN), 0, pattern=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -34,6 +35,7 @@ def planned(name: str, *live: Item) -> Item:
 PLAIN = planned("payments")
 
 
+@pytest.mark.slow
 @given(NAMES)
 @example("x" * (LONGEST + 1))
 def test_a_registration_differs_in_that_label_alone(name: str) -> None:

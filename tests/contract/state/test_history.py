@@ -69,6 +69,7 @@ def test_what_is_old_by_awss_time_is_forgotten(store: Store) -> None:
     assert [record.sweep_id for record in store.sweeps()][-1] == "sweep-42"
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(
