@@ -104,6 +104,7 @@ def test_an_answer_that_is_read_is_read_as_the_sdk_reads_it(body: bytes) -> None
     assert_the_sdk_agrees(body)
 
 
+@pytest.mark.slow
 @given(answers(), st.data())
 @settings(max_examples=300)
 def test_a_damaged_answer_is_left_to_the_sdk_or_read_alike(
