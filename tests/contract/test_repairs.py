@@ -30,6 +30,8 @@ from tests.support.broken_worlds import BROKEN, group, only_refused, outsider
 from tests.support.repair_commands import Person
 from tests.support.started_aws_cli import started_aws_cli
 
+pytestmark = pytest.mark.slow
+
 F = FindingCode
 
 
@@ -163,7 +165,6 @@ async def test_an_id_is_the_same_to_aws_whatever_it_holds(site: Site, user_id: s
     assert (await repaired(site, finding)).users == (user_id,)
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("aws") is None, reason="the AWS CLI is not on PATH")
 async def test_a_shell_and_the_aws_cli_take_the_lines_as_they_are(
     site: Site, tmp_path: Path

@@ -16,6 +16,8 @@ from discovery.sandbox.aws.faults import Effect
 from discovery.sweep import scan
 from tests.support.scenario import FRANKFURT, HUB, LISTING, MEMBER, Scenario
 
+pytestmark = pytest.mark.slow
+
 
 def three(scenario: Scenario) -> None:
     for name in ("orders", "carts", "books"):
