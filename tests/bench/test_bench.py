@@ -22,6 +22,7 @@ from tests.bench.measure import MIB, Cost
 from tests.bench.sweep import measured, median
 
 
+@pytest.mark.slow
 async def test_the_pattern_is_that_of_teleports_discovery(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,6 +87,7 @@ def prose(name: str) -> Iterator[str]:
             yield str(node.value.value)
 
 
+@pytest.mark.slow
 def test_every_section_that_is_cited_exists() -> None:
     missing = [
         f"{name}: {page}/README: {rest}"
@@ -97,6 +98,7 @@ def test_every_section_that_is_cited_exists() -> None:
     assert not missing
 
 
+@pytest.mark.slow
 def test_sections_are_cited_at_all() -> None:
     """So that the test above does not pass because it finds nothing."""
     cited = {page for name in files() for page, _ in SECTION.findall(flowing(name))}

@@ -50,6 +50,7 @@ def test_a_registration_differs_in_that_label_alone(name: str) -> None:
     assert (made.name, made.spec, made.description) == (plain.name, plain.spec, plain.description)
 
 
+@pytest.mark.slow
 @given(NAMES)
 def test_the_next_sweep_changes_nothing(name: str) -> None:
     first = planned(name)

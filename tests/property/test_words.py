@@ -53,6 +53,7 @@ def test_an_item_that_waits_for_a_person_says_what_to_do(
             assert ADVICE.match(last_clause(item.message)), (item.reason, item.message)
 
 
+@pytest.mark.slow
 @given(situations())
 def test_a_finding_says_what_to_do(case: tuple[KnownCache, UsersAndGroups]) -> None:
     cache, directory = case
