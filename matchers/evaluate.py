@@ -156,9 +156,11 @@ _Judged = tuple[Condition, bool | None]
 
 
 def _required(matcher: Matcher, subject: Subject) -> Iterator[_Judged]:
+    """Judge the conditions; of facts, which hold nearly always, only those that do not."""
     for kind, selector_of, fact_of in FACTS:
         selector, fact = selector_of(matcher), fact_of(subject)
-        yield Condition(kind, "", selector.texts, fact), selector.matches(fact)
+        if not selector.matches(fact):
+            yield Condition(kind, "", selector.texts, fact), False
     if matcher.tags.is_everything:
         return
     if not matcher.tags.requirements:  # an empty selector matches nothing

@@ -67,6 +67,8 @@ class Pattern:
 
     def matches(self, value: str) -> bool:
         """True when `value` matches. No pattern makes this slow: RE2 does not backtrack."""
+        if self.text == "*":
+            return True
         if self.kind is PatternKind.EXPRESSION:
             return self._expression.search(value.encode("utf-8", "replace")) is not None
         text = self.text

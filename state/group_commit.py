@@ -1,7 +1,8 @@
 """Group commit: batch concurrent writes into one transaction that is synced to disk.
 
 A transaction that survives a power cut costs the same for one entry as for sixteen. Nobody is
-answered before the transaction with his entry is on disk, so nothing else changes.
+answered before the transaction with his entry is on disk, so nothing else changes. What is only
+read can be batched in the same way, for the sake of the one way to a thread and back.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ class GroupCommit(Generic[Entry, Answer]):
         self._waiting: list[tuple[Entry, asyncio.Future[Answer]]] = []
         self._writing: asyncio.Task[None] | None = None
 
-    async def write(self, entry: Entry) -> Answer:
-        """Write the entry and return its answer, once on disk. Raises: what writing raises."""
+    async def submit(self, entry: Entry) -> Answer:
+        """Have the entry written and return its answer. Raises: what writing raises."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((entry, answer))
         if self._writing is None or self._writing.done():

@@ -21,10 +21,9 @@ from state.records import (
     Intent,
     IntentKind,
     IntentOutcome,
-    Registration,
     RemovedRegistration,
 )
-from state.rows import INTENTS, REGISTRATIONS, REMOVED, from_iso, storable, to_iso
+from state.rows import INTENTS, REMOVED, from_iso, storable, to_iso
 
 _DONE_SENTENCES = {
     IntentKind.CREATE: "registered",
@@ -46,6 +45,11 @@ _CLOSE = """
     WHERE id = ?
 """
 
+_SELECTED = ", ".join(("id", *(each for each in INTENTS.columns if each != "database")))
+_REGISTER = """
+    INSERT OR REPLACE INTO registrations (name, arn, database, registered_at, updated_at, inherited)
+    SELECT name, arn, database, ?, ?, ? FROM journal WHERE id = ? AND database IS NOT NULL
+"""
 _SUPERSEDE = """
     UPDATE journal SET outcome = ?, finished_at = ?
     WHERE outcome IS NULL AND sweep_id <> ? AND kind = ? AND arn = ? AND name = ?
@@ -115,9 +119,11 @@ def close_intents(database: Database, closings: Sequence[IntentClosure], agent: 
 
 
 def _open(database: Database, numbers: Sequence[int]) -> dict[int, Intent]:
+    """Read the intents that are open, without what they register: SQL copies that (`_REGISTER`)."""
     marks = ", ".join("?" * len(numbers))
     found = database.query(
-        f"SELECT * FROM journal WHERE outcome IS NULL AND id IN ({marks})",  # noqa: S608 - marks
+        f"SELECT {_SELECTED}, NULL AS database FROM journal"  # noqa: S608 - our own columns
+        f" WHERE outcome IS NULL AND id IN ({marks})",
         list(numbers),
     )
     return dict(queries.decoded(found, lambda row: (row["id"], INTENTS.record(row))))
@@ -169,27 +175,14 @@ def _forget_repeated(database: Database) -> None:
 
 def _register(database: Database, done: Iterable[tuple[IntentClosure, Intent]]) -> None:
     """Registrations are as the intents, carried out in this order, have left them."""
-    made: list[Registration] = []
     for closing, intent in done:
-        if intent.kind is not IntentKind.CREATE:
-            # What the same transaction has made may be changed or removed by what comes next.
-            put(database, REGISTRATIONS, made)
-            made.clear()
         first_at, inherited = _unregister(database, closing, intent)
         if intent.kind is IntentKind.DELETE:
             put(database, REMOVED, [_removed(closing, intent)])
-        if intent.kind not in _FORGETTING and intent.database is not None:
-            made.append(
-                Registration(
-                    name=intent.name,
-                    arn=intent.arn,
-                    database=intent.database,
-                    registered_at=first_at,
-                    updated_at=closing.at,
-                    inherited=inherited and intent.kind is IntentKind.UPDATE,
-                )
-            )
-    put(database, REGISTRATIONS, made)
+        if intent.kind not in _FORGETTING:
+            inherited = inherited and intent.kind is IntentKind.UPDATE
+            instants = (to_iso(first_at), to_iso(closing.at))
+            database.execute(_REGISTER, [*instants, inherited, closing.intent_id])
 
 
 def _removed(closing: IntentClosure, intent: Intent) -> RemovedRegistration:

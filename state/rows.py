@@ -76,7 +76,9 @@ def share(row: Row, instants: Mapping[str, str | None]) -> None:
 def storable(row: Row) -> Row:
     """Escape halves of surrogate pairs: JSON from outside may hold them, UTF-8 cannot."""
     return {
-        key: value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
+        key: value
+        if not isinstance(value, str) or (type(value) is str and value.isascii())
+        else value.encode(errors="backslashreplace").decode()
         for key, value in row.items()
     }
 

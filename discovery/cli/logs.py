@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any, Final
 
 import structlog
@@ -56,6 +57,8 @@ def sanitize(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Map
 
 
 def _sanitize_value(value: Any, key: str) -> Any:
+    if type(value) is str:
+        return _sanitize_text(value, key)
     if isinstance(value, Mapping):
         return {
             escape_unprintable(str(inner)): _sanitize_value(held, str(inner))
@@ -65,12 +68,20 @@ def _sanitize_value(value: Any, key: str) -> Any:
         return [_sanitize_value(one, key) for one in value]
     if value is None or isinstance(value, (bool, int, float)):
         return value
-    text = str(value)
-    if any(word in key.lower() for word in _SECRET_WORDS):
+    return _sanitize_text(str(value), key)
+
+
+def _sanitize_text(text: str, key: str) -> str:
+    if _is_secret(key):
         return fingerprint(text)
     if key in _MULTILINE:
         return "\n".join(_safe(line) for line in text.split("\n"))
     return _safe(text)
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(key: str) -> bool:
+    return any(word in key.lower() for word in _SECRET_WORDS)
 
 
 def _safe(text: str) -> str:

@@ -100,6 +100,9 @@ FACTS: Final = (
 """Status and engine come first: they decide whether the others are needed."""
 
 
+_FIELDS: Final = tuple(each.name for each in fields(Cache))
+
+
 @dataclass(frozen=True, slots=True)
 class KnownFacts:
     """A cache whose facts are filled in as far as something is remembered."""
@@ -115,7 +118,7 @@ def fill_in(
     cache: Cache, before: RememberedCache | None, registered: Database | None
 ) -> KnownFacts:
     """Fill in facts that were not read: from state of this cache, else from its registration."""
-    values = {each.name: getattr(cache, each.name) for each in fields(Cache)}
+    values = {name: getattr(cache, name) for name in _FIELDS}
     remembered: dict[str, Any] = {}
     missing: list[str] = []
     for fact in FACTS:

@@ -91,7 +91,10 @@ def unreadable_item(
 
 
 def base_item(found: ObservedCache, observed: ObservedState) -> Item:
-    """Make an item with what all found caches have; the caller sets action, reason and message."""
+    """Make the item of a cache that is registered as it should be, which most are.
+
+    It has what all found caches have; of others the caller replaces action, reason and message.
+    """
     cache, desired, live = found.facts.cache, found.desired, found.live
     matched = desired if isinstance(desired, Matched) else None
     named = matched.name.value if matched is not None else None
@@ -102,9 +105,9 @@ def base_item(found: ObservedCache, observed: ObservedState) -> Item:
         cache=cache.name,
         name=database.name if database is not None else named,
         matcher=matched.matcher.name if matched is not None else None,
-        action=Action.SKIPPED,
-        reason=Reason.NO_MATCHER,
-        message="",
+        action=Action.KEEP,
+        reason=Reason.UNCHANGED,
+        message="registered as it should be",
         notes=desired.notes + registration_notes(found, observed),
         iam=matched.iam if matched is not None else None,
         database=database,

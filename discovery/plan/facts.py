@@ -71,7 +71,7 @@ def facts_of(
     tags, tag_notes = _tags(cache, before, live, registered)
     vpc_id, vpc_by_label, vpc_notes = _vpc(cache, before, registered)
     return CacheFacts(
-        cache=replace(known.cache, vpc_id=vpc_id),
+        cache=known.cache if cache.vpc_id is vpc_id else replace(known.cache, vpc_id=vpc_id),
         tags=tags,
         tags_read_now=cache.tags is not UNKNOWN,
         vpc_by_label=vpc_by_label,

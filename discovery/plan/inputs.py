@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -83,6 +83,8 @@ class ObservedState:
     plan_input: PlanInput
     registry: RegistrationIndex
     found: tuple[ObservedCache, ...]
+    arns_found: frozenset[Arn]
+    """The ARNs of the caches that complete scans showed."""
     results: Mapping[Scope, Scanned]
     served: Mapping[str, frozenset[str]]
     """Names of what is served, by the host and port of their URI."""
@@ -91,37 +93,36 @@ class ObservedState:
     rules_changed: bool = False
     """True when matchers or name rules differ from those of the last finished sweep."""
 
-    @property
-    def arns_found(self) -> frozenset[Arn]:
-        """The ARNs of the caches that complete scans showed."""
-        return frozenset(each.arn for each in self.found)
-
 
 def observe(plan_input: PlanInput, rules: Rules) -> ObservedState:
     """Pair every found cache with its registration and decide what it is to become."""
     state = plan_input.state
     complete = [result for result in plan_input.results if isinstance(result, Complete)]
     caches = [(cache, result.users_and_groups) for result in complete for cache in result.caches]
-    likely = {cache.arn: _likely_name(cache, state, rules) for cache, _ in caches}
+    likely_name = _likely_names(caches, state, rules)
     looked_up = plan_input.looked_up
-    listed = (*plan_input.listed, *unlisted_registrations(looked_up, rules.group, likely))
-    registry = index_registrations(listed, rules.group, state, likely)
+    listed = (*plan_input.listed, *unlisted_registrations(looked_up, rules.group, likely_name))
+    registry = index_registrations(listed, rules.group, state, likely_name)
     unlisted = _unlisted(registry, state)
     found = []
     for cache, users_and_groups in caches:
-        judged = _judge(cache, users_and_groups, registry, plan_input, rules)
-        other = unlisted.get(cache.arn) if judged.live is None else None
-        hidden = is_registered_unlisted(other, cache.arn, looked_up, rules.group)
-        found.append(replace(judged, unlisted=other, is_registered_unlisted=hidden))
+        each = _judge(cache, users_and_groups, registry, plan_input, rules)
+        other = unlisted.get(cache.arn) if each.live is None else None
+        if other is not None:
+            hidden = is_registered_unlisted(other, cache.arn, looked_up, rules.group)
+            each = replace(each, unlisted=other, is_registered_unlisted=hidden)
+        found.append(each)
     holes = {each.facts.cache.scope: each.facts for each in found if each.facts.missing}
     results = tuple(
         _fail_scope(each, holes[each.scope]) if each.scope in holes else each
         for each in plan_input.results
     )
+    judged = tuple(each for each in found if each.facts.cache.scope not in holes)
     return ObservedState(
         plan_input=replace(plan_input, results=results),
         registry=registry,
-        found=tuple(each for each in found if each.facts.cache.scope not in holes),
+        found=judged,
+        arns_found=frozenset(each.arn for each in judged),
         results={result.scope: result for result in results},
         served=_by_address(plan_input.served),
         taken=taken_names(looked_up, listed),
@@ -186,7 +187,17 @@ def _unlisted(registry: RegistrationIndex, state: RememberedState) -> Mapping[Ar
     }
 
 
-def _likely_name(cache: Cache, state: RememberedState, rules: Rules) -> ResourceName:
-    """Compute the name by the tags just read, else by remembered ones; it only ranks duplicates."""
-    tags = likely_tags(cache, state.caches.get(cache.arn))
-    return name_by(cache, tags, rules).value
+def _likely_names(
+    caches: Iterable[tuple[Cache, UsersAndGroups | UnknownType]],
+    state: RememberedState,
+    rules: Rules,
+) -> Callable[[Arn], ResourceName | None]:
+    """Compute names by the tags just read, else by remembered ones; they only rank duplicates."""
+    by_arn = {cache.arn: cache for cache, _ in caches}
+
+    def likely_name(arn: Arn) -> ResourceName | None:
+        if (cache := by_arn.get(arn)) is None:
+            return None
+        return name_by(cache, likely_tags(cache, state.caches.get(arn)), rules).value
+
+    return likely_name

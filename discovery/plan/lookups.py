@@ -6,7 +6,7 @@ that a name is free.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import Enum
 
 from discovery.model.codes import Action, Reason
@@ -42,19 +42,21 @@ def new_names(items: Iterable[Item]) -> frozenset[ResourceName]:
 
 
 def unlisted_registrations(
-    looked_up: Mapping[ResourceName, LookUp], group: str, wanted: Mapping[Arn, ResourceName]
+    looked_up: Mapping[ResourceName, LookUp],
+    group: str,
+    wanted_name: Callable[[Arn], ResourceName | None],
 ) -> tuple[Database, ...]:
     """Find registrations of ours that a look-up showed and the list did not.
 
     They have the name that their cache is to have, and count as listed.
     """
     shown = (answer for answer in looked_up.values() if isinstance(answer, Database))
-    return tuple(each for each in shown if _counts(each, group, wanted))
+    return tuple(each for each in shown if _counts(each, group, wanted_name))
 
 
-def _counts(found: Database, group: str, wanted: Mapping[Arn, ResourceName]) -> bool:
+def _counts(found: Database, group: str, wanted_name: Callable[[Arn], ResourceName | None]) -> bool:
     owner = owner_of(found, group)
-    return isinstance(owner, CacheArn) and wanted.get(owner.arn) == found.name
+    return isinstance(owner, CacheArn) and wanted_name(owner.arn) == found.name
 
 
 def taken_names(

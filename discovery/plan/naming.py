@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from discovery.model.values import AccountId, Region, ResourceName
 
@@ -60,10 +61,15 @@ def name_of(
     return Name(full, overridden=False, discovered=cache_name)
 
 
+@lru_cache(maxsize=4096)
+def _clean(part: str) -> str:
+    """Make one part of a suffix: regions and accounts, which many caches share."""
+    return _HYPHENS.sub("-", part.replace(" ", "-")).strip("-")
+
+
 def _suffix(base: str, parts: tuple[str, ...]) -> str:
-    kept = []
-    for part in parts:
-        clean = _HYPHENS.sub("-", part.replace(" ", "-")).strip("-")
-        if clean and clean.lower() not in base.lower() and is_legal_name(f"{base}-{clean}"):
-            kept.append(clean)
-    return "-".join(kept)
+    return "-".join(
+        clean
+        for clean in map(_clean, parts)
+        if clean and clean.lower() not in base.lower() and is_legal_name(f"{base}-{clean}")
+    )

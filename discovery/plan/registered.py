@@ -24,15 +24,13 @@ _ORIGIN = f"{_LABELS}{ORIGIN_LABEL.replace('/', '~1')}"
 def plan_kept(decision: Decision, base: Item, state: RememberedState, rules: Rules) -> Draft:
     """Keep the registration under its present name, or update it."""
     live, desired = decision.live.database, decision.desired
-    target = merge_into_live(
-        under_its_present_name(desired.database, live), live, rules.keeps_label
-    )
-    if live.name == desired.name.value:
-        target = merge_into_live(desired.database, live, rules.keeps_label)
+    wanted = desired.database
+    if live.name != desired.name.value:
+        wanted = under_its_present_name(wanted, live)
+    target = merge_into_live(wanted, live, rules.keeps_label)
     changes = changes_between(live, target)
     if not changes:
-        text = "registered as it should be"
-        return Draft(replace(base, action=Action.KEEP, reason=Reason.UNCHANGED, message=text))
+        return Draft(base)
     written = state.registrations.get(live.name)
     if written is not None and written.arn != decision.arn:
         written = None

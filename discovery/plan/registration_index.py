@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from discovery.model.ownership import CacheArn, NotOurs, owner_of
@@ -94,11 +94,11 @@ def index_registrations(
     listed: Iterable[Database],
     group: str,
     state: RememberedState,
-    wanted_names: Mapping[Arn, ResourceName],
+    wanted_name: Callable[[Arn], ResourceName | None],
 ) -> RegistrationIndex:
     """Index the list by cache, name and address.
 
-    `wanted_names`: the names that the found caches are to have; they decide between duplicates.
+    `wanted_name`: tells the name that a found cache is to have, which decides between duplicates.
     """
     by_arn: dict[Arn, list[Owned]] = defaultdict(list)
     by_name: dict[str, list[Database]] = defaultdict(list)
@@ -113,7 +113,7 @@ def index_registrations(
             by_arn[owner.arn].append(Owned(database, owner, provenance))
         elif owner is NotOurs.IDENTITY_MISMATCH:
             mismatched.append(database)
-    ours, duplicates, halves = _one_for_each_cache(by_arn, state, wanted_names)
+    ours, duplicates, halves = _one_for_each_cache(by_arn, state, wanted_name)
     return RegistrationIndex(
         ours=ours,
         duplicates=duplicates,
@@ -128,17 +128,20 @@ def index_registrations(
 def _one_for_each_cache(
     by_arn: Mapping[Arn, list[Owned]],
     state: RememberedState,
-    wanted_names: Mapping[Arn, ResourceName],
+    wanted_name: Callable[[Arn], ResourceName | None],
 ) -> tuple[dict[Arn, Owned], tuple[Owned, ...], dict[Arn, Owned]]:
     ours: dict[Arn, Owned] = {}
     duplicates: list[Owned] = []
     halves: dict[Arn, Owned] = {}
     renames = _open_renames(state)
     for arn, owned in by_arn.items():
+        if len(owned) == 1:
+            ours[arn] = owned[0]
+            continue
         if arn in renames and (pair := _both_halves(owned, *renames[arn])):
             ours[arn], halves[arn] = pair
         else:
-            ours[arn] = _choose_one(owned, state, wanted_names.get(arn))
+            ours[arn] = _choose_one(owned, state, wanted_name(arn))
         counted = (ours[arn], halves.get(arn))
         duplicates.extend(each for each in owned if each not in counted)
     return ours, tuple(duplicates), halves

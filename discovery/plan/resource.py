@@ -56,7 +56,8 @@ def merge_into_live(desired: Database, live: Database, keeps: Callable[[str], bo
     Labels are ours as a whole, but for those whose key `keeps`; in `spec` what we do not set stays
     as read (R7).
     """
-    kept = {key: value for key, value in live.labels.items() if keeps(key)}
+    theirs = ((key, live.labels[key]) for key in live.labels if key not in desired.labels)
+    kept = {key: value for key, value in theirs if keeps(key)}
     return Database(
         name=desired.name,
         labels={**kept, **desired.labels},
@@ -121,6 +122,8 @@ def _merged_tree(
 
 def changes_between(old: Database, new: Database) -> tuple[Change, ...]:
     """List every leaf in which two resources differ, sorted by JSON Pointer."""
+    if old == new:
+        return ()
     found = _differences("", old.document(), new.document())
     return tuple(sorted(found, key=lambda change: change.field))
 

@@ -7,7 +7,6 @@ tag holds, a terminal shows it harmlessly and a program reads it back exactly.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
@@ -25,6 +24,7 @@ from discovery.model.values import (
 )
 from discovery.plan.item import Item
 from discovery.plan.removal_guard import GuardVerdict
+from discovery.reports.json_text import indented
 from discovery.reports.report import Report
 
 SCHEMA_VERSION: Final = 2
@@ -40,11 +40,11 @@ def document_text(report: Report) -> Iterator[str]:
     """Yield the text of the document in pieces, one for each scope and item."""
     before: str = "{"
     for key, value in _entries(report):
-        yield f"{before}\n  {json.dumps(key)}: "
+        yield f'{before}\n  "{key}": '
         if isinstance(value, Iterator):
             yield from _array(value)
         else:
-            yield _indented(value, "  ")
+            yield indented(value, "  ")
         before = ","
     yield "\n}\n"
 
@@ -59,7 +59,7 @@ def document(report: Report) -> dict[str, Any]:
 
 def write_json(value: Mapping[str, Any], stream: TextIO) -> None:
     """Write one JSON document to `stream`, indented by two, with a newline at its end."""
-    stream.write(json.dumps(value, indent=2, default=_plain) + "\n")
+    stream.write(indented(value) + "\n")
 
 
 def timestamp(moment: datetime) -> str:
@@ -193,18 +193,6 @@ def _guard(guard: GuardVerdict) -> dict[str, Any]:
 def _array(entries: Iterator[Any]) -> Iterator[str]:
     before = "["
     for entry in entries:
-        yield f"{before}\n    {_indented(entry, '    ')}"
+        yield f"{before}\n    {indented(entry, '    ')}"
         before = ","
     yield "[]" if before == "[" else "\n  ]"
-
-
-def _indented(value: Any, margin: str) -> str:
-    """JSON whose lines after the first start at `margin`. No string holds a newline in JSON."""
-    return json.dumps(value, indent=2, default=_plain).replace("\n", f"\n{margin}")
-
-
-def _plain(value: object) -> Any:
-    """Mappings of any make as JSON objects. Raises: TypeError for what JSON has no words for."""
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"{type(value).__name__} has no form in JSON")

@@ -205,7 +205,7 @@ class _Applying:
         try:
             intent_id = self.announced.take(index) if self.announced is not None else None
             if intent_id is None:
-                intent_id = await self.journal.write(self._intent(item))
+                intent_id = await self.journal.submit(self._intent(item))
         except StateError as error:
             self.journal_error = str(error)
             return _failed(item, "STATE", f"not attempted: {error}")
@@ -216,7 +216,7 @@ class _Applying:
         revision = removed.revision if removed is not None else ""
         closing = IntentClosure(intent_id, written.outcome, written.error, self.clock(), revision)
         try:
-            await self.journal.write(closing)
+            await self.journal.submit(closing)
         except StateError as error:
             self.journal_error = str(error)
             message = f"it was written, but state does not know: {error}"

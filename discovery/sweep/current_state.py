@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from discovery.control_plane.base import ControlPlaneError, Denied, Reader
-from discovery.control_plane.retry import Sleep, retrying
+from discovery.control_plane.retry import Sleep, retried
 from discovery.model.values import Database, ResourceName, Served
 from discovery.plan.lookups import LookUp, NameState, new_names, unlisted_names
 from discovery.plan.plan import Plan, make_plan
@@ -127,6 +127,6 @@ async def look_up_all(
 
 async def _look_up(control_plane: Reader, name: ResourceName, sleep: Sleep) -> LookUp:
     try:
-        return await retrying(sleep)(control_plane.get, name) or NameState.FREE
+        return await retried(lambda: control_plane.get(name), sleep) or NameState.FREE
     except Denied:
         return NameState.TAKEN

@@ -10,8 +10,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from tenacity import RetryCallState
-
 from discovery.control_plane.base import (
     ControlPlane,
     ControlPlaneError,
@@ -19,7 +17,7 @@ from discovery.control_plane.base import (
     Malformed,
     Unavailable,
 )
-from discovery.control_plane.retry import ATTEMPTS, Sleep, retrying
+from discovery.control_plane.retry import Sleep, retried
 from discovery.model.values import Database, ResourceName
 from discovery.plan.item import Item
 from discovery.plan.resource import changes_between
@@ -158,14 +156,8 @@ class Writer:
         self._creations_fail = None
 
     async def _retried(self, step: Callable[[], Awaitable[T]]) -> T:
-        async def attempt() -> T:
-            return await step()
-
         async with asyncio.timeout(CALL_DEADLINE_S):
-            return await retrying(self._sleep, stop=self._is_over)(attempt)
-
-    def _is_over(self, call: RetryCallState) -> bool:
-        return self._stop.is_set() or call.attempt_number >= ATTEMPTS
+            return await retried(step, self._sleep, is_over=self._stop.is_set)
 
 
 def _without_revision(database: Database) -> Database:

@@ -77,6 +77,39 @@ async def work(self):
         await self._write_batch(page)
 GroupCommit._work = work
 """,
+    "shared look-ups": """
+import asyncio
+from discovery.control_plane.embedded.control_plane import EmbeddedReader
+async def get(self, name):
+    return (await asyncio.to_thread(self._get_all, [name]))[0]
+EmbeddedReader.get = get
+""",
+    "tenacity after a failure alone": """
+import discovery.control_plane.retry as retry
+from discovery.control_plane.base import ControlPlaneError
+async def retried(call, sleep, *, is_over=lambda: False):
+    return await retry._retry(call, None, sleep, is_over)
+retry.retried = retried
+""",
+    "indentation of our own": """
+import json
+import discovery.reports.json_text as json_text
+def indented(value, margin=""):
+    return json.dumps(value, indent=2, default=dict).replace("\\n", "\\n" + margin)
+json_text.indented = indented
+""",
+    "equal resources told at once": """
+import discovery.plan.resource as resource
+def changes_between(old, new):
+    found = resource._differences("", old.document(), new.document())
+    return tuple(sorted(found, key=lambda change: change.field))
+resource.changes_between = changes_between
+""",
+    "label keys asked about once": """
+import matchers.keys as keys
+keys.is_reserved = keys.is_reserved.__wrapped__
+keys.is_label_key = keys.is_label_key.__wrapped__
+""",
     "texts kept once": """
 import discovery.model.interning as interning
 interning.intern_text = lambda text: text

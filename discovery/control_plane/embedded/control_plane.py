@@ -1,7 +1,8 @@
 """A control plane in a file: a local registry that keeps Teleport's rules for a `db`.
 
 For trying, for tests, and for whoever feeds Teleport from `export`. Every call runs in a thread,
-one at a time, so that the disk never holds up the loop; writes that wait share a transaction.
+one at a time, so that the disk never holds up the loop. What waits at the same time shares a turn:
+writes a transaction, look-ups of single names a query's way to the thread and back.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from discovery.control_plane.base import (
     AlreadyExists,
     ClusterInfo,
     ControlPlaneError,
+    Malformed,
     NotFound,
     Unavailable,
 )
@@ -61,6 +63,9 @@ class EmbeddedReader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._gets: GroupCommit[ResourceName, Database | None] = GroupCommit(
+            self._get_all, is_common=_is_about_the_file
+        )
 
     async def ping(self) -> ClusterInfo:
         """Name the registry's absolute path. Raises: ControlPlaneError, when it cannot be read."""
@@ -73,18 +78,24 @@ class EmbeddedReader:
 
     async def get(self, name: ResourceName) -> Database | None:
         """Read the resource of this name as it is now. Raises: ControlPlaneError."""
-        return await self._query(lambda file: storage.one_database(file, name))
+        return await self._gets.submit(name)
 
     async def served(self) -> tuple[Served, ...]:
         """Say nothing: a file has no Database Services."""
         return ()
 
-    async def _query(self, query: Callable[[Sqlite], T]) -> T | None:
-        def work() -> T | None:
-            with translate_registry_errors():
-                return read(self._path, REGISTRY_FILE, query)
+    def _get_all(self, names: Sequence[ResourceName]) -> Sequence[Database | None]:
+        def one_by_one(file: Sqlite) -> Sequence[Database | None]:
+            return [storage.one_database(file, name) for name in names]
 
-        return await asyncio.to_thread(work)
+        return self._read(one_by_one) or [None] * len(names)
+
+    async def _query(self, query: Callable[[Sqlite], T]) -> T | None:
+        return await asyncio.to_thread(self._read, query)
+
+    def _read(self, query: Callable[[Sqlite], T]) -> T | None:
+        with translate_registry_errors():
+            return read(self._path, REGISTRY_FILE, query)
 
 
 class Embedded(EmbeddedReader):
@@ -106,6 +117,7 @@ class Embedded(EmbeddedReader):
 
     async def close(self) -> None:
         """Close the file; the next call opens it again. Raises: ControlPlaneError."""
+        await self._gets.close()
         await self._writes.close()
         await asyncio.to_thread(self._close)
 
@@ -117,19 +129,19 @@ class Embedded(EmbeddedReader):
     async def create(self, database: Database) -> None:
         """Create the resource. Raises: AlreadyExists, Rejected, ControlPlaneError."""
         checked = validated(database)
-        await self._writes.write(lambda file: storage.insert(file, checked))
+        await self._writes.submit(lambda file: storage.insert(file, checked))
 
     async def update(self, database: Database) -> None:
         """Replace the resource as a whole. Raises: NotFound, Rejected, ControlPlaneError."""
         checked = validated(database)
-        await self._writes.write(lambda file: storage.replace_whole(file, checked))
+        await self._writes.submit(lambda file: storage.replace_whole(file, checked))
 
     async def delete(self, name: ResourceName) -> None:
         """Delete the resource. Raises: NotFound, ControlPlaneError."""
-        await self._writes.write(lambda file: storage.remove(file, name))
+        await self._writes.submit(lambda file: storage.remove(file, name))
 
-    async def _query(self, query: Callable[[Sqlite], T]) -> T:
-        return await asyncio.to_thread(self._execute, query)
+    def _read(self, query: Callable[[Sqlite], T]) -> T:
+        return self._execute(query)
 
     def _write_all(self, writes: Sequence[Write]) -> Sequence[None]:
         def in_one_transaction(file: Sqlite) -> Sequence[None]:
@@ -168,8 +180,9 @@ class Embedded(EmbeddedReader):
 
 
 def _is_about_the_file(error: Exception) -> bool:
-    """Tell whether an error fails every write alike, not only that of one resource."""
-    return isinstance(error, ControlPlaneError) and not isinstance(error, AlreadyExists | NotFound)
+    """Tell whether an error fails every call alike, not only that about one resource."""
+    of_one = (AlreadyExists, NotFound, Malformed)
+    return isinstance(error, ControlPlaneError) and not isinstance(error, of_one)
 
 
 def cluster_info(path: Path) -> ClusterInfo:

@@ -22,7 +22,7 @@ from discovery.control_plane.base import (
     Malformed,
     NotFound,
 )
-from discovery.control_plane.retry import retrying
+from discovery.control_plane.retry import retried
 from discovery.control_plane.teleport.connection import AuthConnection, Peer
 from discovery.control_plane.teleport.convert import database_of
 from discovery.control_plane.teleport.dropped_fields import DroppedFields
@@ -88,7 +88,7 @@ class TeleportReader:
 
     async def peer(self) -> Peer:
         """Say who answers, by which route, and as whom we speak. Raises: ControlPlaneError."""
-        return await retrying(self._sleep)(self._connection.peer)
+        return await retried(self._connection.peer, self._sleep)
 
     @property
     def last_peer(self) -> Peer | None:
@@ -193,7 +193,7 @@ class TeleportReader:
         async def once() -> Response:
             return await self._connection.call(method, request, attempt, deadline_s=PAGE_DEADLINE_S)
 
-        return await retrying(self._sleep)(once)
+        return await retried(once, self._sleep)
 
     async def get_once(self, name: ResourceName) -> Database | None:
         """Read a resource with one call, as the answer shows it. Raises: ControlPlaneError."""

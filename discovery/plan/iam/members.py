@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from discovery.model.codes import FindingCode
@@ -32,6 +33,7 @@ def is_idle(status: str) -> bool:
     return status in _IDLE
 
 
+@lru_cache(maxsize=4096)
 def is_on(access_string: str) -> bool:
     """True when the user may log in: the last of `on` and `off` wins, neither means off."""
     state = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final, assert_never
 
 from discovery.model.repair_steps import (
@@ -39,8 +40,12 @@ _STATUS: Final = {
 }
 
 
+@lru_cache(maxsize=512)
 def lines_for(steps: RepairSteps, scope: Scope) -> tuple[str, ...]:
-    """Write steps as lines to run by hand, with the account first; nothing for no steps."""
+    """Write steps as lines to run by hand, with the account first; nothing for no steps.
+
+    The caches that share a group have the same steps.
+    """
     if not steps:
         return ()
     region = str(scope.region)

@@ -84,35 +84,38 @@ class _Members:
         self._findings = findings
         self._current = current_members(group)
         self._pending = pending_members(group)
+        members = (*self._current, *self._pending)
+        self._obstacles = {each: obstacle(self._users.get(each), group) for each in members}
 
     def decide(self) -> IamJudgement:
         """Who can log in, and what is told about the others."""
         ready = tuple(filter(self._passes, self._current))
-        unlisted = next(filter(self._is_unlisted, self._current), None)
-        unread = next(filter(self._is_unread, self._current), None)
-        unclear = next(filter(self._might_pass, self._current), None)
         found = [*self._default_user_findings(), *self._member_findings(report_all=not ready)]
         verdict = IamVerdict.READY
-        if not ready and unlisted is not None:
-            verdict = IamVerdict.UNKNOWN
-            found.append(self._findings.unlisted(unlisted))
-        elif not ready and unread is not None:
-            verdict = IamVerdict.UNKNOWN
-            found.append(self._findings.unread(f"user {unread}"))
-        elif not ready and unclear is not None:
-            verdict = IamVerdict.UNKNOWN
-            found.append(self._findings.unknown_status(self._users[unclear]))
-        elif not ready:
-            verdict = IamVerdict.NOT_READY
-            found.append(
-                self._findings.no_iam_user(self._group, only_passwords=self._have_passwords())
-            )
+        if not ready:
+            verdict, why = self._without_ready()
+            found.append(why)
         found += self._named(also_outside=verdict is IamVerdict.NOT_READY)
         return IamJudgement(verdict, self._users_and_groups.read_at, ready, in_order(found))
 
+    def _without_ready(self) -> tuple[IamVerdict, Finding]:
+        """Nobody passes: whether that is certain, and what is told about it."""
+        unlisted = next(filter(self._is_unlisted, self._current), None)
+        if unlisted is not None:
+            return IamVerdict.UNKNOWN, self._findings.unlisted(unlisted)
+        unread = next(filter(self._is_unread, self._current), None)
+        if unread is not None:
+            return IamVerdict.UNKNOWN, self._findings.unread(f"user {unread}")
+        unclear = next(filter(self._might_pass, self._current), None)
+        if unclear is not None:
+            return IamVerdict.UNKNOWN, self._findings.unknown_status(self._users[unclear])
+        only_passwords = self._have_passwords()
+        finding = self._findings.no_iam_user(self._group, only_passwords=only_passwords)
+        return IamVerdict.NOT_READY, finding
+
     def _passes(self, user_id: str) -> bool:
         user = self._users.get(user_id)
-        return not is_default(user_id, user) and obstacle(user, self._group) is None
+        return self._obstacles[user_id] is None and not is_default(user_id, user)
 
     def _might_pass(self, user_id: str) -> bool:
         user = self._users.get(user_id)
@@ -153,7 +156,7 @@ class _Members:
                 continue
             if self._is_unlisted(user_id):
                 continue
-            code = obstacle(user, self._group)
+            code = self._obstacles[user_id]
             in_order_here = code is FindingCode.USER_NOT_IAM and not report_all
             if code is not None and (not in_order_here or self._findings.is_public):
                 yield self._findings.member(code, user_id, user, self._group)

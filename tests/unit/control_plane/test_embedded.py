@@ -218,6 +218,21 @@ async def test_a_row_that_cannot_be_read_fails_the_list(registry: Embedded, path
             assert await view.get(GOOD.name) == GOOD
 
 
+async def test_a_row_that_cannot_be_read_fails_only_who_asks_for_it(
+    registry: Embedded, path: Path
+) -> None:
+    await registry.create(GOOD)
+    await registry.create(database_of("orders"))
+    execute(path, "UPDATE databases SET resource = '{' WHERE name = 'orders'")
+    names = (GOOD.name, ResourceName("orders"), ResourceName("absent"))
+    for view in (registry, EmbeddedReader(path)):
+        asked = (view.get(name) for name in names)
+        good, orders, absent = await asyncio.gather(*asked, return_exceptions=True)
+        assert good == GOOD
+        assert isinstance(orders, Malformed)
+        assert absent is None
+
+
 async def test_a_missing_directory_and_a_directory_are_said(tmp_path: Path) -> None:
     for path, words in ((tmp_path / "no" / "r.db", "no directory"), (tmp_path, "is a directory")):
         with pytest.raises(RegistryUnusable, match=words):

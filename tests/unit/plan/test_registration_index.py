@@ -45,7 +45,7 @@ def read(
     known: RememberedState | None = None,
     computed: dict[Arn, ResourceName] | None = None,
 ) -> RegistrationIndex:
-    return index_registrations(listed, "prod", known or make_state(), computed or {})
+    return index_registrations(listed, "prod", known or make_state(), (computed or {}).get)
 
 
 @pytest.mark.parametrize(

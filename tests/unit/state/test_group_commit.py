@@ -53,9 +53,9 @@ def intents(count: int) -> list[Intent]:
 
 async def test_who_comes_while_a_batch_is_written_shares_the_next(journal: Journal) -> None:
     writer, (first, *others) = shared(journal), intents(5)
-    one = asyncio.create_task(writer.write(first))
+    one = asyncio.create_task(writer.submit(first))
     await asyncio.to_thread(journal.begun.wait)
-    more = [asyncio.create_task(writer.write(intent)) for intent in others]
+    more = [asyncio.create_task(writer.submit(intent)) for intent in others]
     await asyncio.sleep(0.01)
     assert not one.done(), "it is not on disk yet"
     journal.go.set()
@@ -69,7 +69,7 @@ async def test_a_journal_in_trouble_answers_everybody(journal: Journal) -> None:
     writer = shared(journal)
     journal.go.set()
     journal.trouble = Unwritable("the disk is full")
-    found = await asyncio.gather(*map(writer.write, intents(3)), return_exceptions=True)
+    found = await asyncio.gather(*map(writer.submit, intents(3)), return_exceptions=True)
     assert found == [journal.trouble] * 3
     assert journal.batches == []
 
@@ -78,14 +78,14 @@ async def test_one_entry_that_cannot_be_written_takes_no_other_with_it(journal: 
     writer, given = shared(journal), intents(3)
     journal.go.set()
     journal.poison = given[1]
-    found = await asyncio.gather(*map(writer.write, given), return_exceptions=True)
+    found = await asyncio.gather(*map(writer.submit, given), return_exceptions=True)
     assert [type(each) for each in found] == [int, KeyError, int]
     assert journal.batches == [[given[0]], [given[2]]]
 
 
 async def test_closed_it_leaves_nothing_running(journal: Journal) -> None:
     writer = shared(journal)
-    waiting = asyncio.create_task(writer.write(intents(1)[0]))
+    waiting = asyncio.create_task(writer.submit(intents(1)[0]))
     await asyncio.to_thread(journal.begun.wait)
     await writer.close()
     journal.go.set()
