@@ -6,6 +6,8 @@ import asyncio
 import gc
 import os
 import shutil
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +35,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 MEMORY, ENOUGH = Path("/dev/shm"), 2 * 2**30
 if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH and os.access(MEMORY, os.W_OK):
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+    tempfile.tempdir = str(MEMORY)  # for examples of Hypothesis, which have no `tmp_path` each
+
+# Tests as pytest rewrites their assertions are kept for the next run, whatever the shell says:
+# rewriting them is 14 s of CPU for each worker.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 os.environ.pop("COLUMNS", None)  # reports are as wide as it says, and their texts are held at 80
 
@@ -47,6 +55,17 @@ def pytest_xdist_auto_num_workers() -> int:
     """One more than cores (`-n auto`): tests of services and deadlines mostly wait, up to half a
     minute each, for a sweep that comes every ten seconds or an answer that does not come."""
     return len(os.sched_getaffinity(0)) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Workers begin with what takes longest, so that none is left with it while others are done."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=_is_quick)
+
+
+def _is_quick(item: pytest.Item) -> tuple[bool, bool]:
+    """What may last longer than others comes before what is slow, and that before the rest."""
+    return item.get_closest_marker("timeout") is None, item.get_closest_marker("slow") is None
 
 
 @pytest.fixture(autouse=True)

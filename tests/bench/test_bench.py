@@ -22,6 +22,7 @@ from tests.bench.measure import MIB, Cost
 from tests.bench.sweep import measured, median
 
 
+@pytest.mark.slow
 async def test_the_pattern_is_that_of_teleports_discovery(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,6 +76,7 @@ async def test_the_pattern_has_five_scopes_in_hand(
     assert most == 5
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_one_round() -> None:
     figures = measured(Size(2, 2, 8, Spread.EVEN), 0, pattern=False)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.bench.events import Waits, measured
 
 
+@pytest.mark.slow
 def test_a_few_creations() -> None:
     found = measured(3, "0s", 0.0)
     assert len(found.seconds) == 3

@@ -7,6 +7,7 @@ import pytest
 from tests.bench.teleport import measured
 
 
+@pytest.mark.slow
 def test_a_few_databases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "")  # it sets one of its own, for its process
     found = measured(30, 5)

@@ -27,6 +27,8 @@ from tests.contract.test_policies import (
 )
 from tests.support.command_line import FRANKFURT, HUB, MEMBER, CommandLine
 
+pytestmark = pytest.mark.slow
+
 AGENT = "user/agent"
 ROLE = "role/cachemuster"
 EVERYBODY = (HUB, MEMBER, OTHER)
@@ -71,7 +73,6 @@ def ground(tmp_path: Path) -> Iterator[Ground]:
         yield ground
 
 
-@pytest.mark.slow
 def test_by_its_role_the_own_account_is_read_as_any_other(ground: Ground) -> None:
     document = ground.sweep()
     assert (unread(document), partly(document)) == ({}, {})

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -27,6 +28,9 @@ from tests.contract.aws.conftest import HOME, MEMBER, Site, caches_of, result_of
 from tests.contract.sandbox.conftest import SLOW
 from tests.support.broken_worlds import BROKEN, group, only_refused, outsider
 from tests.support.repair_commands import Person
+from tests.support.started_aws_cli import started_aws_cli
+
+pytestmark = pytest.mark.slow
 
 F = FindingCode
 
@@ -161,9 +165,10 @@ async def test_an_id_is_the_same_to_aws_whatever_it_holds(site: Site, user_id: s
     assert (await repaired(site, finding)).users == (user_id,)
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("aws") is None, reason="the AWS CLI is not on PATH")
-async def test_a_shell_and_the_aws_cli_take_the_lines_as_they_are(site: Site) -> None:
+async def test_a_shell_and_the_aws_cli_take_the_lines_as_they_are(
+    site: Site, tmp_path: Path
+) -> None:
     region = site.place(MEMBER)
     for user_id in HOSTILE[1:4]:
         region.add_user(user_id, access_string="off")
@@ -178,17 +183,18 @@ async def test_a_shell_and_the_aws_cli_take_the_lines_as_they_are(site: Site) ->
         "AWS_SECRET_ACCESS_KEY": key.secret,
     }
 
-    def script() -> subprocess.CompletedProcess[str]:
+    def script(program: Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["sh", "-e"],
             input="\n".join(lines),
-            env=environment,
+            env={**environment, "PATH": f"{program}:{environment['PATH']}"},
             capture_output=True,
             text=True,
             timeout=100,
             check=False,
         )
 
-    done = await asyncio.to_thread(script)
+    with started_aws_cli(tmp_path) as program:
+        done = await asyncio.to_thread(script, program)
     assert done.returncode == 0, done.stderr
     assert (await judged(site)).users == tuple(sorted(HOSTILE[1:4]))

@@ -24,6 +24,7 @@ from tests.support.broken_worlds import group, outsider, without_group
 from tests.support.command_line import HUB, CommandLine, Run, agent_environment
 from tests.support.damaged_fleet import NumberedRegion, add_hostile, damage
 from tests.support.quick_aws_cli import quick_aws_cli
+from tests.support.started_aws_cli import started_aws_cli
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -108,35 +109,51 @@ def quick(fleet: Fleet) -> Iterator[Fleet]:
         yield fleet
 
 
-def check_repaired(fleet: Fleet) -> None:
-    """One run leaves no blocker, and another one changes nothing."""
+def check_repaired(fleet: Fleet, **environment: str) -> Path:
+    """One run of the script leaves no blocker."""
     assert fleet.blockers()
     file = fleet.script()
     text = file.read_text("utf-8")
     assert not any(secret in text for secret in SECRETS.values())
-    first = fleet.run_script(file)
+    first = fleet.run_script(file, **environment)
     assert first.code == 0, first
     assert fleet.blockers() == []
+    assert not (fleet.directory / "pwned").exists()
+    return file
+
+
+def check_done(fleet: Fleet, file: Path, **environment: str) -> None:
+    """Another run of the script changes nothing."""
     fleet.aws.calls.clear()
-    second = fleet.run_script(file)
+    second = fleet.run_script(file, **environment)
     assert second.code == 0, second
     assert fleet.writes() == []
     assert " 0 changed" in second.out
     assert not (fleet.directory / "pwned").exists()
 
 
-def test_every_broken_world_is_repaired(quick: Fleet) -> None:
+def test_every_broken_world_is_repaired_by_a_role_with_the_printed_policy(quick: Fleet) -> None:
+    """The policy and no more; the roles of the configuration are what the test below enters by."""
     damage(quick.places())
     outsider(quick.region(REGIONS[0]))
-    check_repaired(quick)
+    for account, secret in SECRETS.items():
+        place = quick.aws.world.account(account)
+        role = place.add_role("repairs", trusted=[HUB], external_id=secret)
+        printed = quick.run("policies", "repairs", "--account", account)
+        place.allow(role.arn, printed.document)
+    file = check_repaired(quick, REPAIR_ROLE="repairs")
+    check_done(quick, file, REPAIR_ROLE="repairs")
 
 
 @pytest.mark.skipif(shutil.which("aws") is None, reason="the AWS CLI is not on PATH")
 def test_the_aws_cli_repairs_a_fleet(fleet: Fleet) -> None:
+    """Each kind of request once, and an id that the AWS CLI would read as an option."""
     shop, _, _, data_abroad = fleet.places()
     without_group(shop)
-    add_hostile(data_abroad, ("-x", "file:///etc/hostname"))  # what the AWS CLI reads otherwise
-    check_repaired(fleet)
+    add_hostile(data_abroad, ("-x",))
+    with started_aws_cli(fleet.directory) as program:
+        fleet.environment["PATH"] = f"{program}:{fleet.environment['PATH']}"
+        check_done(fleet, check_repaired(fleet))
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not on PATH")
@@ -151,17 +168,6 @@ def test_shellcheck_finds_nothing(fleet: Fleet) -> None:
     )
     assert done.stdout == ""
     assert done.returncode == 0, done.stderr
-
-
-def test_who_runs_it_needs_the_printed_policy_and_no_more(quick: Fleet) -> None:
-    damage(quick.places()[:2])
-    shop = quick.aws.world.account(SHOP)
-    role = shop.add_role("repairs", trusted=[HUB], external_id=SECRETS[SHOP])
-    printed = quick.run("policies", "repairs", "--account", SHOP)
-    shop.allow(role.arn, printed.document)
-    done = quick.run_script(quick.script(), REPAIR_ROLE="repairs")
-    assert done.code == 0, done
-    assert quick.blockers() == []
 
 
 def test_what_fails_stops_one_cache_alone(quick: Fleet) -> None:

@@ -250,6 +250,7 @@ class TestBuilt:
             if manifest["kind"] != "Namespace":
                 assert manifest["metadata"]["namespace"] == "cachemuster"
 
+    @pytest.mark.slow
     def test_the_pod_is_shut_and_whole(self, overlay: str) -> None:
         manifest = workload(built(overlay))
         check_restricted(pod_of(manifest))

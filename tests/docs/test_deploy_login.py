@@ -13,6 +13,7 @@ import pytest
 
 from tests.docs.pages import DEPLOY, invocations, parse
 from tests.support.command_line import SCRIPT, bare_environment
+from tests.support.started_aws_cli import started_aws_cli
 
 PAGE = (DEPLOY / "teleport" / "users.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
@@ -46,6 +47,7 @@ def sandbox(tmp_path: Path) -> Iterator[Mapping[str, str]]:
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m discovery.cli "$@"\n')
     program.chmod(0o700)
     with (
+        started_aws_cli(tmp_path) as aws,
         (tmp_path / "sandbox.env").open("w") as variables,
         subprocess.Popen(
             [*SCRIPT, "sandbox"],
@@ -60,7 +62,7 @@ def sandbox(tmp_path: Path) -> Iterator[Mapping[str, str]]:
             if line.startswith("What the cluster holds"):
                 break
         found = bare_environment()
-        path = f"{program.parent}:{found['PATH']}"
+        path = f"{program.parent}:{aws}:{found['PATH']}"
         yield {**found, "PATH": path, "AWS_CONFIG_FILE": "/dev/null", "AWS_PAGER": ""}
         process.terminate()
         process.communicate(timeout=60)

@@ -16,10 +16,10 @@ pytestmark = pytest.mark.slow
 async def test_a_role_that_lacks_a_verb_for_a_day_fills_neither_disk_nor_log(
     tmp_path: Path,
 ) -> None:
-    sweeps, interval = 96, timedelta(minutes=15)
+    sweeps, interval = 48, timedelta(minutes=30)
     found = await denied_for(tmp_path, caches=50, sweeps=sweeps, interval=interval)
     assert found.not_done == 50
     assert found.attempts == sweeps * 5
-    assert found.state_bytes < 8 * 2**20
+    assert found.state_bytes < 6 * 2**20
     assert len(found.log_lines) == 5 + 2, "five refusals, the beginning and the end"
     assert found.events == ["writes_denied", "writes_allowed"]

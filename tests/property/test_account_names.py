@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -34,6 +35,7 @@ def planned(name: str, *live: Item) -> Item:
 PLAIN = planned("payments")
 
 
+@pytest.mark.slow
 @given(NAMES)
 @example("x" * (LONGEST + 1))
 def test_a_registration_differs_in_that_label_alone(name: str) -> None:
@@ -48,6 +50,7 @@ def test_a_registration_differs_in_that_label_alone(name: str) -> None:
     assert (made.name, made.spec, made.description) == (plain.name, plain.spec, plain.description)
 
 
+@pytest.mark.slow
 @given(NAMES)
 def test_the_next_sweep_changes_nothing(name: str) -> None:
     first = planned(name)

@@ -192,6 +192,7 @@ def written(about: Callable[[str], Any], write: Write, text: str) -> str:
     return stream.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("about", "write"), TABLES, ids=ids(TABLES))
 @given(text=HOSTILE)
 @settings(max_examples=40, deadline=None)

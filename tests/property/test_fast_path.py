@@ -98,12 +98,14 @@ def assert_the_sdk_agrees(body: bytes) -> None:
     assert read["ResponseMetadata"]["RequestId"] == expected["ResponseMetadata"]["RequestId"]
 
 
+@pytest.mark.slow
 @given(answers())
 @settings(max_examples=300)
 def test_an_answer_that_is_read_is_read_as_the_sdk_reads_it(body: bytes) -> None:
     assert_the_sdk_agrees(body)
 
 
+@pytest.mark.slow
 @given(answers(), st.data())
 @settings(max_examples=300)
 def test_a_damaged_answer_is_left_to_the_sdk_or_read_alike(
@@ -166,6 +168,7 @@ NAMES = st.sampled_from(["Content-Type", "X-Amz-Target", "User-Agent", "x-custom
 KEYS = st.text("ABCab12+/=", min_size=1, max_size=40)
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(NAMES, st.text("ab /;=", min_size=1, max_size=20)),
     st.binary(max_size=40),

@@ -213,6 +213,7 @@ def test_what_is_read_of_a_cache_can_be_reckoned_with(said: dict[str, Any]) -> N
         assert read.created_at.tzinfo is UTC
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from(("ARN", "UserId", "UserGroupId", "Status")), TEXTS))
 def test_what_is_read_of_users_and_groups_is_one_or_is_a_fault(said: dict[str, str]) -> None:
     for read in (_user, _group):

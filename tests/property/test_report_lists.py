@@ -175,6 +175,7 @@ def test_what_is_listed_and_what_is_counted_add_up(found: Report) -> None:
             assert listed + more == int(match[2])
 
 
+@pytest.mark.slow
 @given(reports(), GROUPED)
 @settings(max_examples=40, deadline=None)
 def test_csv_read_back_has_exactly_the_items(found: Report, group_by: GroupBy | None) -> None:

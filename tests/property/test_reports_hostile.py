@@ -138,6 +138,7 @@ def test_a_table_never_acts(text: str) -> None:
         assert not acts(stream.getvalue())
 
 
+@pytest.mark.slow
 @given(HOSTILE)
 @settings(max_examples=60, deadline=None)
 def test_the_document_is_ascii_and_gives_the_text_back(text: str) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
@@ -116,6 +117,7 @@ def lived_in(draw: st.DrawFn) -> World:
     return world
 
 
+@pytest.mark.slow
 @given(lived_in(), clouds(whole=False), st.integers(1, 4))
 def test_the_parts_together_plan_what_one_process_plans(
     world: World, results: tuple[Scanned, ...], count: int
@@ -135,6 +137,7 @@ def test_the_parts_together_plan_what_one_process_plans(
         assert {item.action for item in theirs} <= {Action.HELD, Action.CONFLICT}
 
 
+@pytest.mark.slow
 @given(st.lists(clouds(whole=False), min_size=1, max_size=3), st.integers(2, 4))
 def test_sweep_after_sweep_the_parts_write_what_one_process_writes(
     rounds: list[tuple[Scanned, ...]], count: int
@@ -252,6 +255,7 @@ def registered(plane: SimulatedControlPlane) -> list[tuple[Arn, str]]:
     return sorted((arn, name) for name, arn in ours(plane.resources).items())
 
 
+@pytest.mark.slow
 @given(
     growing_clouds(), strangers(), st.integers(1, 4), st.booleans(), st.lists(steps, max_size=40)
 )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -139,6 +140,7 @@ def empty_store() -> Iterator[tuple[Path, Store]]:
             yield path, store
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sweeps)
 def test_what_is_loaded_is_what_was_recorded(sequence: list[Found]) -> None:
@@ -164,6 +166,7 @@ def test_what_is_loaded_is_what_was_recorded(sequence: list[Found]) -> None:
         assert load_state(path) == store.load()
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sweeps)
 def test_recording_the_same_sweep_again_changes_only_its_count(sequence: list[Found]) -> None:

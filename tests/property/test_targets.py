@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -60,24 +60,22 @@ class Directly:
     def slot(self, _service: str) -> AbstractAsyncContextManager[object]:
         return nullcontext()
 
-    def __getattr__(self, method: str) -> Callable[..., Any]:
+    async def call(
+        self, _service: str, _region: str, method: str, parameters: Mapping[str, Any]
+    ) -> Any:
         operation = _OPERATIONS[method]
+        self.calls += 1
+        if self.calls - 1 == self._fails_at:
+            raise _refusal("ServiceException", "trouble", operation)
+        self._world.rates = TokenBuckets()  # how fast is not what this is about
+        try:
+            answer = service.operations[operation](self._api_call(operation, parameters))
+        except (AwsError, ModeledError) as error:
+            code = error.code if isinstance(error, AwsError) else error.shape
+            raise _refusal(code, error.message, operation) from error
+        return {**cast("dict[str, Any]", answer), "ResponseMetadata": {"RequestId": "1"}}
 
-        async def call(**members: Any) -> Any:
-            self.calls += 1
-            if self.calls - 1 == self._fails_at:
-                raise _refusal("ServiceException", "trouble", operation)
-            self._world.rates = TokenBuckets()  # how fast is not what this is about
-            try:
-                answer = service.operations[operation](self._api_call(operation, members))
-            except (AwsError, ModeledError) as error:
-                code = error.code if isinstance(error, AwsError) else error.shape
-                raise _refusal(code, error.message, operation) from error
-            return {**cast("dict[str, Any]", answer), "ResponseMetadata": {"RequestId": "1"}}
-
-        return call
-
-    def _api_call(self, operation: str, members: dict[str, Any]) -> ApiCall:
+    def _api_call(self, operation: str, members: Mapping[str, Any]) -> ApiCall:
         account = self._world.account(HUB)
         return ApiCall(
             world=self._world,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +20,8 @@ from matchers.matcher import Matcher
 from matchers.selectors import TagExclusion, TagSelector
 from state.records import RememberedState
 from tests.support.pure_cloud import DIRECTORY, NOW, SCOPES, World, arn_of, rules
+
+pytestmark = pytest.mark.slow
 
 NAMES = ("orders", "carts")
 TEAMS = ("pay", "web", "nobody")

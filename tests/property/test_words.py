@@ -42,6 +42,7 @@ def needs_words(item: Item) -> bool:
     return item.action in (Action.BLOCKED, Action.CONFLICT)
 
 
+@pytest.mark.slow
 @given(lived_in(any_results), any_results(), st.sampled_from(WritePolicy))
 def test_an_item_that_waits_for_a_person_says_what_to_do(
     world: World, results: tuple[Scanned, ...], policy: WritePolicy
@@ -52,6 +53,7 @@ def test_an_item_that_waits_for_a_person_says_what_to_do(
             assert ADVICE.match(last_clause(item.message)), (item.reason, item.message)
 
 
+@pytest.mark.slow
 @given(situations())
 def test_a_finding_says_what_to_do(case: tuple[KnownCache, UsersAndGroups]) -> None:
     cache, directory = case

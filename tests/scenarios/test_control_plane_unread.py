@@ -51,6 +51,7 @@ def test_a_control_plane_that_does_not_answer_loses_nothing_of_awss_half(
     assert fenced.registry == {}
 
 
+@pytest.mark.slow
 def test_the_findings_are_printed_for_people_all_the_same(fenced: FencedScenario) -> None:
     three(fenced)
     down(fenced)
@@ -129,6 +130,7 @@ def test_a_state_of_something_else_is_not_compared_with(fenced: FencedScenario) 
     assert (run.code, run.out) == (78, "")
 
 
+@pytest.mark.slow
 def test_a_registry_file_that_is_damaged_is_one_too(scenario: Scenario) -> None:
     scenario.configure(aws={"regions": ["eu-central-1", VIRGINIA]})
     scenario.cache("ready", group="people")

@@ -9,6 +9,8 @@ import pytest
 from discovery.model.values import Database, ResourceName
 from tests.support.scenario import Scenario
 
+pytestmark = pytest.mark.slow
+
 
 def named(name: str, **tags: str) -> dict[str, str]:
     return {"TeleportDatabaseName": name, **tags}
@@ -130,7 +132,6 @@ def test_a_policy_that_forbids_it(scenario: Scenario, policy: str) -> None:
     assert "sales-db" not in scenario.registry
 
 
-@pytest.mark.slow
 def test_refused_by_the_guard_the_rest_of_the_change_is_made(scenario: Scenario) -> None:
     two(scenario, deregistration={"max_count": 0})
     scenario.tag("orders", named("sales-db", team="a"))

@@ -11,6 +11,8 @@ import pytest
 from discovery.sandbox.aws.faults import Effect
 from tests.support.scenario import LISTING, Scenario
 
+pytestmark = pytest.mark.slow
+
 LIST_TAGS = {"service": "elasticache", "operation": "ListTagsForResource"}
 PROD = {"name": "production", "tags": {"env": "prod"}, "exclude_tags": {"teleport": "off"}}
 AT_ONCE = {"missed_sweeps": 1, "grace": "0s", "max_percent": 100}

@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.scenario import Scenario
 
+pytestmark = pytest.mark.slow
+
 PROD = {"name": "production", "tags": {"env": "prod"}}
 QUICK = {"missed_sweeps": 1, "grace": "0s", "max_percent": 100}
 

@@ -11,6 +11,8 @@ import pytest
 from tests.support.fenced_scenario import FencedScenario, foreign
 from tests.support.scenario import HUB, RunOutput, Scenario
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(params=["fenced", "scenario"], ids=["cluster", "registry"])
 def scenario(request: pytest.FixtureRequest) -> Scenario:

@@ -2,67 +2,18 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
+from tests.support.killed_sweep import run_until_killed
 from tests.support.scenario import Scenario
 
 pytestmark = pytest.mark.slow
-
-ROOT = Path(__file__).parents[2]
-
-DOOMED = """
-import os, signal, sys
-import discovery.control_plane.embedded.storage as registry
-from discovery.control_plane.embedded.control_plane import Embedded
-from state.store import Store
-
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-def answered(moment, call):  # with the answer, it and all beside it is on disk
-    async def doomed(*arguments):
-        if moment == "after":
-            await call(*arguments)
-        die()
-    return doomed
-
-def inside(moment, statement):  # statements of one transaction, or of none
-    def doomed(*arguments):
-        if moment == "during":
-            statement(*arguments)
-        die()
-    return doomed
-
-moment, step = sys.argv.pop(1).split("-", 1)
-if hasattr(Embedded, step):
-    setattr(Embedded, step, answered(moment, getattr(Embedded, step)))
-else:
-    place = Store if step == "record" else registry
-    setattr(place, step, inside(moment, getattr(place, step)))
-
-from discovery.cli.app import main
-main()
-"""
 
 
 def killed(scenario: Scenario, moment: str) -> None:
     """One sweep in a process that is killed at its first write of a kind: before it, when it is
     answered, or during the transaction that it shares with others."""
-    done = subprocess.run(
-        [sys.executable, "-c", DOOMED, moment, "sweep"],
-        cwd=scenario.directory,
-        env={**scenario.cli.environment, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    run_until_killed(moment, ("sweep",), scenario.directory, scenario.cli.environment)
 
 
 def busy(scenario: Scenario) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import pytest
 import yaml
 
 from discovery.model.values import Database
 from tests.support.scenario import HUB, MEMBER, Scenario
+
+pytestmark = pytest.mark.slow
 
 RESERVED = (
     "account-id", "region", "engine", "engine-version", "vpc-id", "managed-by",

@@ -13,8 +13,10 @@ from discovery.control_plane.base import Denied, Rejected, Unavailable
 from discovery.control_plane.embedded.control_plane import Embedded
 from discovery.model.values import Database
 from discovery.sandbox.aws.faults import Effect
-from discovery.sweep import scan
+from discovery.sweep import account_scan
 from tests.support.scenario import FRANKFURT, HUB, LISTING, MEMBER, Scenario
+
+pytestmark = pytest.mark.slow
 
 
 def three(scenario: Scenario) -> None:
@@ -218,7 +220,7 @@ def test_an_exception_while_one_scope_is_read_ends_that_scope(
             raise OverflowError("date value out of range")
         return await read_scope(session, *rest)
 
-    monkeypatch.setattr(scan, "read_scope", stumbling)
+    monkeypatch.setattr(account_scan, "read_scope", stumbling)
     scenario.gone("orders")
     shown = scenario.sweep(exits=3)
     assert shown.failed_scopes == {f"{HUB}/us-east-1": "MALFORMED"}

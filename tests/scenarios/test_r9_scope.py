@@ -12,6 +12,8 @@ from discovery.plan.shard import Shard
 from discovery.sandbox.aws.faults import Effect
 from tests.support.scenario import FRANKFURT, HUB, MEMBER, VIRGINIA, Scenario
 
+pytestmark = pytest.mark.slow
+
 AT_ONCE = {"missed_sweeps": 1, "grace": "0s", "max_percent": 100}
 BOTH = {"regions": [FRANKFURT, VIRGINIA]}
 ONE = {"regions": [FRANKFURT]}

@@ -38,6 +38,7 @@ TROUBLES: list[Any] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("troubles", "code"), TROUBLES)
 def test_of_several_problems_the_first_is_reported(
     scenario: Scenario, troubles: Any, code: int
@@ -51,6 +52,7 @@ def test_of_several_problems_the_first_is_reported(
     scenario.audit("--fail-on", "blocker", "--detailed-exitcode", exits=code)
 
 
+@pytest.mark.slow
 def test_pending_changes_are_reported_on_request(scenario: Scenario) -> None:
     scenario.cache("orders", group="people")
     scenario.audit()
@@ -93,6 +95,7 @@ def test_a_slip_is_usage_and_does_nothing(scenario: Scenario, arguments: tuple[s
     assert [file.name for file in scenario.directory.iterdir()] == ["cachemuster.yaml"]
 
 
+@pytest.mark.slow
 def test_the_last_line_can_be_read_aloud(scenario: Scenario) -> None:
     scenario.configure(aws={"regions": [FRANKFURT, VIRGINIA]})
     scenario.member(regions=(FRANKFURT, VIRGINIA))
@@ -117,6 +120,7 @@ def test_status_before_anything_and_without_a_network(scenario: Scenario) -> Non
     assert json.loads(scenario.run("status", "--format", "json").out)["registrations"] == []
 
 
+@pytest.mark.slow
 def test_status_remembers_scopes_registrations_and_what_waits(scenario: Scenario) -> None:
     scenario.configure(aws={"regions": [FRANKFURT, VIRGINIA]})
     scenario.cache("orders", tags={"TeleportDatabaseName": "orders-db"})
@@ -150,6 +154,7 @@ def test_export_keeps_what_could_not_be_read(scenario: Scenario) -> None:
     assert set(exported) == set(scenario.registry)
 
 
+@pytest.mark.slow
 def test_export_leaves_out_what_is_not_ours(scenario: Scenario) -> None:
     scenario.cache("orders", tags={"TeleportDatabaseName": "orders-db"})
     scenario.cache("carts", tags={"TeleportDatabaseName": "carts-db"})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from discovery.sandbox.aws.faults import Effect
 from state.store import ReadOnlyStore
 from tests.support.scenario import FRANKFURT, HUB, LISTING, VIRGINIA, Scenario
@@ -59,6 +61,7 @@ def test_the_page_needs_no_network_and_no_state(scenario: Scenario, tmp_path: Pa
     assert "Pictures over time begin with" in (tmp_path / "empty.html").read_text("ascii")
 
 
+@pytest.mark.slow
 def test_the_page_shows_what_two_sweeps_counted(scenario: Scenario) -> None:
     scenario.cache("first")
     scenario.sweep()

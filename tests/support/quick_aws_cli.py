@@ -7,10 +7,8 @@ CLI show.
 
 from __future__ import annotations
 
-import json
 import os
 import socketserver
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,20 +20,9 @@ import jmespath
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tests.support.aws_cli_client import receive, write_client
 from tests.support.repair_commands import members, parsed
 
-_CLIENT = """\
-#!{python} -IS
-import json, os, socket, sys
-with socket.socket(socket.AF_UNIX) as server:
-    server.connect({socket!r})
-    asked = [sys.argv[1:], {{k: v for k, v in os.environ.items() if k.startswith("AWS_")}}]
-    server.sendall(json.dumps(asked).encode() + b"\\n")
-    out, err, code = json.loads(server.makefile().read())
-sys.stdout.write(out)
-sys.stderr.write(err)
-sys.exit(code)
-"""
 _VARIABLES = {
     "aws_access_key_id": "AWS_ACCESS_KEY_ID",
     "aws_secret_access_key": "AWS_SECRET_ACCESS_KEY",
@@ -50,22 +37,23 @@ Answer = tuple[str, str, int]
 def quick_aws_cli(directory: Path) -> Iterator[Path]:
     """A directory with an `aws` to put on PATH."""
     address = directory / "aws.sock"
-    program = directory / "bin" / "aws"
-    program.parent.mkdir()
-    program.write_text(_CLIENT.format(python=sys.executable, socket=str(address)), "utf-8")
-    program.chmod(0o755)
+    write_client(directory / "bin", address)
     clients = Clients()
 
-    class Handler(socketserver.StreamRequestHandler):
+    class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            words, environment = json.loads(self.rfile.readline())
-            self.wfile.write(json.dumps(clients.run(words, environment)).encode())
+            request = receive(self.request)
+            out, err, code = clients.run(request.words, request.environment)
+            for stream, text in zip(request.streams, ("", out, err), strict=True):
+                with os.fdopen(stream, "w", encoding="utf-8") as file:
+                    file.write(text)
+            self.request.sendall(str(code).encode())
 
     with socketserver.UnixStreamServer(str(address), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:
-            yield program.parent
+            yield directory / "bin"
         finally:
             server.shutdown()
             thread.join()

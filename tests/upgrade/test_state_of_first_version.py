@@ -113,6 +113,7 @@ def world_as_it_was(scenario: Scenario) -> None:
     scenario.configure(aws={"regions": [FRANKFURT, VIRGINIA]}, matchers=pay)
 
 
+@pytest.mark.slow
 def test_sweeps_go_on_from_it_and_remove_nothing_of_another_agent(scenario: Scenario) -> None:
     world_as_it_was(scenario)
     scenario.later(minutes=11)

@@ -314,6 +314,7 @@ async def test_a_registration_without_a_usable_arn(site: Site) -> None:
     assert_held(result, "names no cache")
 
 
+@pytest.mark.slow
 async def test_many_at_once_stay_in_order(site: Site) -> None:
     for n in range(0, 60, 2):
         site.place().add_cache(f"cache-{n:02d}")

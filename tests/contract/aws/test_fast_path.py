@@ -90,6 +90,7 @@ async def test_a_malformed_entry_of_a_later_scan(
     assert result.reason is reason
 
 
+@pytest.mark.slow
 async def test_failures_that_go_on_do_not_use_up_the_retries_of_others(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,6 +79,7 @@ def _make_bucket(url: str) -> None:
         client.close()
 
 
+@pytest.mark.slow
 async def test_an_object_is_put_where_there_is_none_and_nowhere_else(bucket: Bucket) -> None:
     assert await bucket.get("k") is None
     etag = await bucket.put("k", b"one", replacing=None)

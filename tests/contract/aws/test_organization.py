@@ -168,6 +168,7 @@ async def test_a_named_account_that_has_left(fleet: Fleet) -> None:
     assert standing(found, A) is ScopeMembership.NOT_IN_RUN
 
 
+@pytest.mark.slow
 async def test_shards_share_the_accounts_out(fleet: Fleet) -> None:
     fleet.join(*(number(n) for n in range(1, 12)))
     parts = [

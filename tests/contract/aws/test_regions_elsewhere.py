@@ -21,6 +21,7 @@ def test_the_regions_that_no_account_can_disable() -> None:
     assert set(PARTITIONS["aws"].default_regions) == ALWAYS_ENABLED
 
 
+@pytest.mark.slow
 async def test_a_member_without_the_home_region_is_read(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from discovery.model.values import UNKNOWN, Complete
 from discovery.plan.targets import ScopeFilter
 from discovery.sandbox.aws.faults import Effect
@@ -64,6 +66,7 @@ async def test_a_proxys_page_is_not_a_cache_without_vpc(site: Site) -> None:
     assert caches_of(await site.scan())["one"].vpc_id is UNKNOWN
 
 
+@pytest.mark.slow
 async def test_more_subnets_than_a_filter_takes(site: Site) -> None:
     for n in range(450):
         site.place().add_subnet(f"subnet-{n:04d}", vpc=f"vpc-{n}")

@@ -197,6 +197,7 @@ def test_a_command_right_after_a_sweep_sees_what_that_one_wrote(tmp_path: Path) 
         assert exported.out.count("kind: db\n") == 2, exported
 
 
+@pytest.mark.slow
 def test_a_locked_bot_is_refused_every_call_and_told_of_locks(tmp_path: Path) -> None:
     with agent(tmp_path, Cluster()) as shown:
         shown.teleport.cluster.locked.add("bot-cachemuster")

@@ -71,6 +71,7 @@ async def test_a_restart_is_survived(
     assert names == ["after", "before"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("route", ROUTES)
 async def test_goodbye_and_reset_are_survived_over_and_over(site: Site, route: str) -> None:
     async with site.client(route) as client:

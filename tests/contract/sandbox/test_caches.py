@@ -79,6 +79,7 @@ class TestDescribe:
         assert cache["ARN"].startswith("arn:aws-cn:elasticache:cn-northwest-1:444455556666:")
         assert cache["Endpoint"]["Address"].endswith(".cnw1.cache.amazonaws.com.cn")
 
+    @pytest.mark.slow
     def test_accounts_and_regions_do_not_see_each_other(self, cloud: Cloud) -> None:
         cloud.region.add_cache("here")
         cloud.member.region(REGION).add_cache("there")

@@ -6,8 +6,8 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.timed_store import LIKE_AWS
 from discovery.sandbox.demo import build_demo
 from tests.support.simulated_aws import HUB, REGION, Cloud, running
+from tests.support.started_aws_cli import started_aws_cli
 
 ARN = f"arn:aws:elasticache:{REGION}:{HUB}:serverlesscache:cache-01"
 
@@ -66,13 +67,14 @@ def later(cloud: Cloud) -> None:
 class Cli:
     """The AWS CLI with the demo's variables."""
 
-    def __init__(self, variables: Mapping[str, str]) -> None:
+    def __init__(self, program: Path, variables: Mapping[str, str]) -> None:
+        self._program = program / "aws"
         self._variables = {**os.environ, **variables, "AWS_PAGER": ""}
 
     def __call__(self, line: str) -> Any:
         """What the command answers; it must succeed."""
         done = subprocess.run(
-            ["aws", *shlex.split(line), "--output", "json"],
+            [self._program, *shlex.split(line), "--output", "json"],
             env=self._variables,
             capture_output=True,
             text=True,
@@ -82,38 +84,34 @@ class Cli:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout or "null")
 
-    def together(self, *lines: str) -> list[Any]:
-        """The answers of independent commands: each takes a second to start."""
-        with ThreadPoolExecutor() as threads:
-            return list(threads.map(self, lines))
-
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("aws") is None, reason="the AWS CLI is not on PATH")
-def test_the_guide_through_the_aws_cli() -> None:
+def test_the_guide_through_the_aws_cli(tmp_path: Path) -> None:
     demo = build_demo()
-    with SimulatedAws(demo.world).serve_in_thread() as url:
-        aws = Cli(environment(demo, url))
-        identity, *_ = aws.together(
-            "sts get-caller-identity",
-            "elasticache create-user --user-id iam-user-01 --user-name iam-user-01 "
-            "--authentication-mode Type=iam --engine valkey --access-string 'on ~* +@all'",
-            "elasticache create-serverless-cache --serverless-cache-name cache-01 --engine valkey",
-        )
+    with (
+        SimulatedAws(demo.world).serve_in_thread() as url,
+        started_aws_cli(tmp_path) as program,
+    ):
+        aws = Cli(program, environment(demo, url))
+        identity = aws("sts get-caller-identity")
         assert identity["Account"] == HUB
-        aws.together(
-            "elasticache create-user-group --user-group-id iam-user-group-01 --engine valkey "
-            "--user-ids iam-user-01",
-            f"elasticache add-tags-to-resource --resource-name {ARN} --tags Key=env,Value=prod",
+        aws(
+            "elasticache create-user --user-id iam-user-01 --user-name iam-user-01 "
+            "--authentication-mode Type=iam --engine valkey --access-string 'on ~* +@all'"
         )
+        aws("elasticache create-serverless-cache --serverless-cache-name cache-01 --engine valkey")
+        aws(
+            "elasticache create-user-group --user-group-id iam-user-group-01 --engine valkey "
+            "--user-ids iam-user-01"
+        )
+        aws(f"elasticache add-tags-to-resource --resource-name {ARN} --tags Key=env,Value=prod")
         aws(
             "elasticache modify-serverless-cache --serverless-cache-name cache-01 "
             "--user-group-id iam-user-group-01"
         )
-        caches, tags = aws.together(
-            "elasticache describe-serverless-caches",
-            f"elasticache list-tags-for-resource --resource-name {ARN}",
-        )
+        caches = aws("elasticache describe-serverless-caches")
+        tags = aws(f"elasticache list-tags-for-resource --resource-name {ARN}")
         first, second = caches["ServerlessCaches"]
         assert (first["ServerlessCacheName"], first["Status"]) == ("cache-01", "available")
         assert first["UserGroupId"] == "iam-user-group-01"

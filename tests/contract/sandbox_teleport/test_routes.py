@@ -295,6 +295,7 @@ async def test_an_open_connection_outlives_its_certificate(simulation: Simulatio
     await caller.call("ListDatabases")
 
 
+@pytest.mark.slow
 async def test_unless_expired_clients_are_disconnected(simulation: Simulation) -> None:
     simulation.cluster.behaviour.disconnects_expired = True
     caller = simulation.caller(

@@ -167,6 +167,7 @@ async def test_who_says_nothing_more_is_shown_out(said: bytes) -> None:
         assert await raw(place, said) == b""
 
 
+@pytest.mark.slow
 async def test_who_does_not_read_is_shown_out() -> None:
     server = ReadOnlyServer({"/": lambda: text_page(200, "x" * 50_000_000)}, timeout_s=0.05)
     async with standing(server) as place:

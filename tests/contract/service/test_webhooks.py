@@ -136,6 +136,7 @@ class TestSending:
             pass
         assert await refusal(hook) == "it cannot be reached: Connection refused"
 
+    @pytest.mark.slow
     async def test_a_name_that_does_not_resolve_is_not_repeated(self) -> None:
         environ = {"HOOK": "https://HUSH.invalid/x"}
         async with webhook() as hook:

@@ -461,6 +461,7 @@ def test_a_writer_that_found_the_disk_full_leaves_nothing_that_a_reader_needs_ro
     assert not path.with_name("state.db-shm").exists()
 
 
+@pytest.mark.slow
 def test_on_a_full_disk_a_reader_and_a_writer_name_the_full_disk(tmp_path: Path) -> None:
     command = ["unshare", "--map-root-user", "--mount", sys.executable, "-c", FILL_AND_READ]
     if subprocess.run([*command[:3], "true"], capture_output=True, check=False).returncode:

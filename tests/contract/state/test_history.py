@@ -51,6 +51,7 @@ def test_a_clock_that_is_years_ahead_wipes_nothing(store: Store, proven: bool) -
     assert last.sweep_id == "sweep-3", "the sweep of the future is not the last one"
 
 
+@pytest.mark.slow
 def test_even_a_wrong_time_of_awss_own_forgets_one_step_at_most(store: Store) -> None:
     for week in range(100):
         at = START + timedelta(days=7 * week)
@@ -69,6 +70,7 @@ def test_what_is_old_by_awss_time_is_forgotten(store: Store) -> None:
     assert [record.sweep_id for record in store.sweeps()][-1] == "sweep-42"
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(
@@ -94,6 +96,7 @@ def test_no_jump_of_the_clock_loses_an_entry_before_its_own_age(
             assert young <= set(messages(store))
 
 
+@pytest.mark.slow
 def test_closed_intents_are_kept_for_the_window(store: Store) -> None:
     for minute in range(0, 600, 5):
         at = START + timedelta(minutes=minute)
@@ -184,6 +187,7 @@ def small_disk() -> Iterator[Path]:
         subprocess.run(["umount", made], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_got_out_of_by_the_program_itself(small_disk: Path) -> None:
     path = small_disk / "state.db"
     with Store.open(path) as store:

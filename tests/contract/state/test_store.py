@@ -179,6 +179,7 @@ def test_a_sweep_without_a_plan_leaves_its_scopes_and_its_record_only(store: Sto
     assert replace(after, scopes=before.scopes, last_sweep=before.last_sweep) == before
 
 
+@pytest.mark.slow
 def test_an_unchanged_sweep_writes_a_few_rows_and_kilobytes(path: Path) -> None:
     scopes = [Scope(AccountId(f"{number:012d}"), SCOPE.region) for number in range(40)]
     with Store.open(path) as store:

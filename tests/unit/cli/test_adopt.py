@@ -128,6 +128,7 @@ def test_what_it_says_to_do_after_a_release_is_enough(cli: CommandLine) -> None:
     assert registry(cli)[NAME] == before
 
 
+@pytest.mark.slow
 def test_adopted_again_it_is_ours_and_remembered(cli: CommandLine) -> None:
     cli.run("sweep")
     before = registry(cli)[NAME]
@@ -160,6 +161,7 @@ def test_moving_from_teleports_discovery_service(cli: CommandLine) -> None:
     assert cli.run("adopt", "--all", "--yes").out.splitlines()[-1] == "nothing to adopt"
 
 
+@pytest.mark.slow
 def test_adopted_databases_do_not_spend_the_removal_budget(cli: CommandLine) -> None:
     discovered(cli)
     assert cli.run("adopt", "--all", "--yes").code == 0
@@ -180,6 +182,7 @@ def test_renaming_a_group(cli: CommandLine) -> None:
     assert set(sweep_actions(cli).values()) == {"keep/UNCHANGED"}
 
 
+@pytest.mark.slow
 def test_what_is_refused_says_why_and_writes_nothing(cli: CommandLine) -> None:
     theirs = discovered(cli)
     stale = {**theirs[NAME].spec, "uri": "old.example.com:6379"}
@@ -192,6 +195,7 @@ def test_what_is_refused_says_why_and_writes_nothing(cli: CommandLine) -> None:
     assert registry(cli) == before
 
 
+@pytest.mark.slow
 def test_an_unread_scope_is_exit_3_of_all_and_takes_the_rest(cli: CommandLine) -> None:
     discovered(cli)
     operation = "DescribeServerlessCaches"
@@ -203,6 +207,7 @@ def test_an_unread_scope_is_exit_3_of_all_and_takes_the_rest(cli: CommandLine) -
     assert run.out.splitlines()[-1] == "2 adopted, 1 scope unread"
 
 
+@pytest.mark.slow
 def test_one_name_asks_its_own_scope_only(cli: CommandLine) -> None:
     discovered(cli)
     cli.aws.calls.clear()
@@ -217,6 +222,7 @@ def test_a_release_asks_aws_nothing(cli: CommandLine) -> None:
     assert cli.run("release", NAME, "--yes", HOME=str(cli.directory)).code == 0
 
 
+@pytest.mark.slow
 def test_all_are_released_at_once_but_what_disagrees_with_itself(cli: CommandLine) -> None:
     cli.run("sweep")
     odd = replace(registry(cli)[NAME], name=ResourceName("odd"))
@@ -313,6 +319,7 @@ def test_what_changes_after_the_plan_was_shown_is_left_alone(
     assert load_state(cli.directory / "cachemuster.db").open_intents == ()
 
 
+@pytest.mark.slow
 def test_a_report_goes_to_its_file_whole(cli: CommandLine) -> None:
     discovered(cli)
     run = cli.run("adopt", NAME, "--yes", "-o", "adopted.txt")
@@ -321,6 +328,7 @@ def test_a_report_goes_to_its_file_whole(cli: CommandLine) -> None:
     assert (cli.directory / "adopted.txt").read_text().splitlines()[-1] == "1 adopted"
 
 
+@pytest.mark.slow
 def test_text_from_the_registry_cannot_act_on_a_terminal(cli: CommandLine) -> None:
     theirs = discovered(cli)
     put(cli, relabelled(theirs[NAME], evil="\x1b[2J[/bold]\u202e", managed_by="x\x9b31m"))
@@ -329,6 +337,7 @@ def test_text_from_the_registry_cannot_act_on_a_terminal(cli: CommandLine) -> No
     assert not {"\x1b", "\x9b", "\u202e"} & set(run.out + run.err)
 
 
+@pytest.mark.slow
 def test_a_connect_secret_is_shown_as_its_digest(cli: CommandLine) -> None:
     connect = "{assume_role_arn: 'arn:aws:iam::{account_id}:role/c', external_id: 'env:EID'}"
     cli.configure(CONFIGURATION + f"matchers: [{{name: all, connect: {connect}}}]\n")

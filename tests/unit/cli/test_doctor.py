@@ -81,6 +81,7 @@ def test_it_leaves_nothing_behind(cli: CommandLine) -> None:
     assert sorted(cli.directory.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_a_registry_that_is_there_is_tried_and_stays_the_same(cli: CommandLine) -> None:
     cli.run("sweep")
     before = cli.run("export", "--registered").out
@@ -91,6 +92,7 @@ def test_a_registry_that_is_there_is_tried_and_stays_the_same(cli: CommandLine) 
     assert cli.run("export", "--registered").out == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", PERMISSIONS)
 def test_a_missing_permission_is_named_with_the_statement_to_add(
     cli: CommandLine, action: str
@@ -267,6 +269,7 @@ def test_the_queue_of_change_events(cli: CommandLine) -> None:
     assert outcomes(examined(cli), "queue") == ["ok"] * 5 + ["warn"] * 2, "as SQS makes a queue"
 
 
+@pytest.mark.slow
 def test_how_old_the_list_of_regions_is(cli: CommandLine) -> None:
     cli.configure(json.dumps({"version": 1, "group": "trial", "aws": {"regions": ["*"]}}))
     assert "regions as of" not in cli.run("doctor", "-v").out

@@ -66,6 +66,7 @@ def broken(cli: CommandLine, iam_users: str, more: str = "") -> None:
     cli.run("sweep")
 
 
+@pytest.mark.slow
 def test_what_was_found_with_the_verdict_is_told_with_the_way_to_the_repairs(
     cli: CommandLine,
 ) -> None:
@@ -111,6 +112,7 @@ def test_a_cache_that_no_matcher_takes_says_which_condition_failed(cli: CommandL
     assert found["connect_resources"] == []
 
 
+@pytest.mark.slow
 def test_a_missed_cache_says_for_how_long_and_what_comes_next(cli: CommandLine) -> None:
     cli.run("sweep")
     cli.region().remove_cache("orders")

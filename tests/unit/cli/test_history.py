@@ -59,6 +59,7 @@ def test_an_action_stands_on_one_line(cli: CommandLine) -> None:
     assert max(map(len, out.splitlines())) <= 80
 
 
+@pytest.mark.slow
 def test_the_life_of_a_cache(cli: CommandLine) -> None:
     cli.run("sweep")
     region = cli.region()
@@ -75,6 +76,7 @@ def test_the_life_of_a_cache(cli: CommandLine) -> None:
     assert found[2][1].startswith("missed for the first time")
 
 
+@pytest.mark.slow
 def test_a_registered_cache_that_turns_not_ready_is_a_change_and_counted(cli: CommandLine) -> None:
     cli.run("sweep")
     cli.region().add_user("app", access_string="off")
@@ -88,6 +90,7 @@ def test_a_registered_cache_that_turns_not_ready_is_a_change_and_counted(cli: Co
     assert len(shown(cli, "--cache", "orders")) == len(messages)
 
 
+@pytest.mark.slow
 def test_a_changed_tag_is_told_as_an_update(cli: CommandLine) -> None:
     cli.run("sweep")
     cli.region().set_tags(ARN, {"env": "prod", "team": "x"})
@@ -95,6 +98,7 @@ def test_a_changed_tag_is_told_as_an_update(cli: CommandLine) -> None:
     assert shown(cli, "--cache", "orders")[-1] == ("update/LABELS_CHANGED", "updated")
 
 
+@pytest.mark.slow
 def test_an_unchanged_sweep_adds_nothing(cli: CommandLine) -> None:
     cli.run("sweep")
     before = shown(cli)

@@ -111,6 +111,7 @@ def of(libraries: tuple[str, ...], modules: list[str]) -> list[str]:
     return [each for each in modules if f"{each}.".startswith(within)]
 
 
+@pytest.mark.slow
 def test_help_and_version_load_no_sdk_no_sandbox_and_nothing_that_only_work_needs(
     tmp_path: Path,
 ) -> None:
@@ -120,6 +121,7 @@ def test_help_and_version_load_no_sdk_no_sandbox_and_nothing_that_only_work_need
         assert of(unwanted, modules) == [], command
 
 
+@pytest.mark.slow
 def test_commands_that_read_files_alone_load_no_sdk_and_no_sandbox(tmp_path: Path) -> None:
     (tmp_path / "cachemuster.yaml").write_text("version: 1\ngroup: trial\n")
     for command, (code, modules) in modules_after(READING, tmp_path).items():
@@ -143,6 +145,7 @@ def test_a_sweep_asks_aws_before_it_loads_what_comes_afterwards(tmp_path: Path) 
     assert of(SANDBOX + NOT_NEEDED_TO_ASK_AWS, modules) == []
 
 
+@pytest.mark.slow
 def test_a_module_that_a_command_works_with_is_seen_here(tmp_path: Path) -> None:
     (tmp_path / "cachemuster.yaml").write_text("version: 1\ngroup: trial\n")
     [(_, modules)] = modules_after([["status"]], tmp_path).values()

@@ -97,6 +97,7 @@ def test_the_audit_shows_what_the_sweep_then_does(cli: CommandLine) -> None:
     assert actions(audit) == actions(document(sweep))
 
 
+@pytest.mark.slow
 def test_another_plan_than_reviewed_is_exit_4(cli: CommandLine) -> None:
     run = cli.run("sweep", "--checksum", "0" * 64, "--format", "json")
     assert run.code == 4, run
@@ -203,6 +204,7 @@ def test_a_secret_that_is_not_there_is_exit_78(cli: CommandLine) -> None:
     assert "NOWHERE" in run.err
 
 
+@pytest.mark.slow
 def test_state_of_another_setup_is_exit_78_until_rebound(cli: CommandLine) -> None:
     assert cli.run("sweep").code == 0
     cli.configure(CONFIGURATION.replace("group: trial", "group: other"))
@@ -299,6 +301,7 @@ def test_events_are_json_lines_when_nobody_watches(cli: CommandLine) -> None:
     assert len(finished["plan_checksum"]) == 64
 
 
+@pytest.mark.slow
 def test_export_is_what_a_sweep_registers(cli: CommandLine) -> None:
     planned = cli.run("export")
     assert planned.code == 0, planned

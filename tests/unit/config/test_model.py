@@ -298,6 +298,7 @@ def test_every_key_says_what_it_is(name: str) -> None:
         assert field.get("description", "").endswith("."), key
 
 
+@pytest.mark.slow
 def test_the_schema_is_a_schema_and_takes_the_example() -> None:
     schema = config_schema()
     jsonschema.Draft202012Validator.check_schema(schema)

@@ -231,6 +231,7 @@ def test_what_cannot_be_translated_is_refused(tmp_path: Path, text: str, why: st
         imported(tmp_path, text)
 
 
+@pytest.mark.slow
 @given(st.text(min_size=1, max_size=20), st.text(max_size=20))
 def test_hostile_text_makes_a_valid_configuration_or_none(
     tmp_path_factory: pytest.TempPathFactory, key: str, value: str

@@ -414,6 +414,7 @@ def test_of_a_cache_that_is_kept_out_the_labels_it_is_to_have_are_shown() -> Non
     assert "env=prod" in "".join(said.split())
 
 
+@pytest.mark.slow
 def test_a_share_is_never_rounded_to_none_or_all() -> None:
     items = [item(Action.KEEP, Reason.UNCHANGED, f"c-{number}", iam=READY) for number in range(999)]
     said = text(report(*items, item(Action.KEEP, Reason.UNCHANGED, "bad", iam=judged())))

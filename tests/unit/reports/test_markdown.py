@@ -172,6 +172,7 @@ def test_a_large_fleet_fits_and_what_is_cut_is_counted(caches: int, verbose: boo
     assert "Checksum of this plan" in text
 
 
+@pytest.mark.slow
 def test_items_that_are_all_pressing_leave_room_for_findings() -> None:
     failing = judged(finding())
     items = [

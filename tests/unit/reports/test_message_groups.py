@@ -56,6 +56,7 @@ SENTENCES = st.lists(
 ).map(" ".join)
 
 
+@pytest.mark.slow
 @given(st.lists(SENTENCES, min_size=1, max_size=12))
 def test_every_message_is_what_its_group_says_with_the_gaps_filled(messages: list[str]) -> None:
     items = [

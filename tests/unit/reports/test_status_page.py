@@ -93,6 +93,7 @@ def test_a_count_holds_until_the_next_sweep() -> None:
     assert upper == ["0.0,50.0", "250.0,50.0", "250.0,0.0", "1000.0,0.0", "1000.0,75.0"]
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(*[st.integers(0, 9_999)] * 4), min_size=2, max_size=20))
 def test_areas_lie_on_one_another_and_within_the_drawing(counts: list[tuple[int, ...]]) -> None:
     names = (Total.READY, Total.NOT_READY, Total.UNKNOWN, Total.REGISTRATIONS)

@@ -41,6 +41,7 @@ def read_all(items: list[str], size: int, fault: PagingFault) -> list[tuple[str,
 names = st.lists(st.text(min_size=1), unique=True, max_size=30).map(sorted)
 
 
+@pytest.mark.slow
 @given(
     names,
     st.integers(1, 10),

@@ -35,6 +35,7 @@ def test_nothing_happened_meanwhile(planned: Database, listed: Database) -> None
     assert three_way_merge(planned, listed, listed) == planned
 
 
+@pytest.mark.slow
 @few
 @given(listed=resources, fresh=resources)
 def test_nothing_was_planned(listed: Database, fresh: Database) -> None:

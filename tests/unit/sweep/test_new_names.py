@@ -79,6 +79,7 @@ async def test_nothing_is_looked_up_where_nothing_is_to_be_registered() -> None:
     assert (names.asked, names.pings) == (Counter(), 0)
 
 
+@pytest.mark.slow
 async def test_a_thousand_names_are_looked_up_once_each_and_a_few_at_a_time() -> None:
     names = Names()
     plan = await checked(plan_of(plan_input(*many(1000))), names)
