@@ -15,6 +15,9 @@ import botocore.session
 from aiobotocore.client import AioClientCreator
 from botocore.loaders import create_loader
 
+from discovery.aws import sdk_session
+from discovery.aws.service_models import ServiceLoader
+
 _loader = functools.cache(create_loader)
 _accepts_kwargs = functools.cache(botocore.hooks.accepts_kwargs)
 _alias = functools.cache(
@@ -36,8 +39,20 @@ def keep_what_the_sdk_reads() -> None:
     hooks: Any = botocore.hooks  # whose stubs tell nothing of what is private
     hooks.accepts_kwargs = _whether_it_accepts_kwargs
     hooks.EventAliaser._alias_event_name = lambda _, name: _alias(name)
+    sdk_session.ServiceLoader = _service_loader  # type: ignore[assignment, misc]
     AioClientCreator._load_service_model = _model_of
     AioClientCreator._create_client_class = _class_of
+
+
+def _service_loader(paths: list[str], services: tuple[str, ...]) -> ServiceLoader:
+    loader = _kept_service_loader(tuple(paths), services)
+    loader.search_paths[:] = paths  # each session of aioboto3 appends to them
+    return loader
+
+
+@functools.cache
+def _kept_service_loader(paths: tuple[str, ...], services: tuple[str, ...]) -> ServiceLoader:
+    return ServiceLoader(list(paths), services)
 
 
 def _whether_it_accepts_kwargs(function: Any) -> bool:

@@ -91,7 +91,7 @@ def running(size: Size, latency_ms: float) -> Iterator[Cloud]:
             process.communicate(timeout=30)
 
 
-def write_configuration(size: Size, directory: Path) -> Path:
+def write_configuration(size: Size, directory: Path, workers: str = "1") -> Path:
     """The configuration of a sweep over the whole cloud, with state and registry beside it."""
     hub, *members = size.account_ids
     entries: list[Mapping[str, str]] = [{"id": hub}]
@@ -107,7 +107,11 @@ def write_configuration(size: Size, directory: Path) -> Path:
         "version": 1,
         "group": "bench",
         "state": {"path": "state.db"},
-        "aws": {"accounts": entries, "regions": list(size.region_names)},
+        "aws": {
+            "accounts": entries,
+            "regions": list(size.region_names),
+            "workers": workers if workers == "auto" else int(workers),
+        },
         "control_plane": {"kind": "embedded", "path": "registry.db"},
     }
     file = directory / "cachemuster.yaml"

@@ -25,6 +25,7 @@ from discovery.sandbox.generated_world import Size, Spread
 from tests.bench.cloud import COMMAND, Cloud, running, write_configuration
 from tests.bench.figures import AGAIN, FIRST, PATTERN, TICK, Figures, Run, write_table
 from tests.bench.measure import Cost, Failed, cost_of
+from tests.bench.together import cost_together
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Bench:
 
     cloud: Cloud
     directory: Path
+    workers: str = "1"
+    """`aws.workers` of the sweeps."""
 
     @property
     def configuration(self) -> Path:
@@ -69,8 +72,10 @@ class Bench:
 
     def _cost(self, *arguments: str) -> Cost:
         self.cloud.counted()
-        log = self.directory / "stderr.log"
-        return cost_of([sys.executable, *arguments], self.cloud.environment, log)
+        command, environment = [sys.executable, *arguments], self.cloud.environment
+        if self.workers != "1":
+            return cost_together([command], environment, self.directory)
+        return cost_of(command, environment, self.directory / "stderr.log")
 
     @contextmanager
     def _state_log(self) -> Iterator[Callable[[], int]]:
@@ -85,12 +90,12 @@ class Bench:
             yield lambda: log.stat().st_size
 
 
-def measured(size: Size, latency_ms: float, *, pattern: bool = True) -> Figures:
+def measured(size: Size, latency_ms: float, *, pattern: bool = True, workers: str = "1") -> Figures:
     """One round. Raises: Failed, when a process does not end well."""
     before = os.getloadavg()[0]
     with running(size, latency_ms) as cloud, tempfile.TemporaryDirectory() as directory:
-        write_configuration(size, Path(directory))
-        bench = Bench(cloud, Path(directory))
+        write_configuration(size, Path(directory), workers)
+        bench = Bench(cloud, Path(directory), workers)
         runs = [bench.pattern()] if pattern else []
         runs += [bench.sweep(FIRST), bench.sweep(AGAIN), bench.tick()]
         world = {
@@ -133,7 +138,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     size = Size(asked.accounts, asked.regions, asked.caches, Spread(asked.spread), asked.seed)
     try:
         rounds = [
-            measured(size, asked.latency_ms, pattern=asked.pattern) for _ in range(asked.rounds)
+            measured(size, asked.latency_ms, pattern=asked.pattern, workers=asked.workers)
+            for _ in range(asked.rounds)
         ]
     except Failed as error:
         sys.stderr.write(f"{error}\n")
@@ -160,6 +166,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--latency-ms", type=float, default=100.0)
     parser.add_argument("--rounds", type=int, default=1, help="of several, the median")
+    parser.add_argument(
+        "--workers",
+        default="1",
+        help="aws.workers of the sweeps; with others than 1, memory is the share of all processes",
+    )
     parser.add_argument("--json", action="store_true", help="everything that was measured")
     parser.add_argument(
         "--no-pattern", dest="pattern", action="store_false", help="the sweeps alone"

@@ -103,8 +103,8 @@ def figures_of(pattern_s: float, *sweeps_s: float) -> Figures:
 
 
 def test_what_is_too_slow_is_named() -> None:
-    figures = figures_of(30, 5, 3.8, 1)
-    assert figures.ratios == {FIRST: 6.0, AGAIN: 7.89, TICK: 30.0}
+    figures = figures_of(30, 2.5, 1.5, 0.5)
+    assert figures.ratios == {FIRST: 12.0, AGAIN: 20.0, TICK: 60.0}
     assert [line.partition(":")[0] for line in figures.too_slow(1)] == [FIRST, AGAIN]
     assert figures.too_slow(0.5) == []
 
