@@ -18,6 +18,8 @@ from discovery.model.values import AccountId, Scanned
 from discovery.sweep.account_scan import AccountTargets, AccountTask, ScanQuery
 
 _LENGTH_BYTES = 4
+_LONGEST = 1 << 30
+"""No frame is longer: bytes that are no frame are told by that, and not waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,11 @@ def write_frame(writer: asyncio.StreamWriter, value: Request | Answer) -> None:
 
 
 async def read_frame(reader: asyncio.StreamReader) -> Any:
-    """Read the next value; None at the end of the stream."""
+    """Read the next value; None at the end of the stream. Raises: what bytes of others raise."""
     try:
         length = int.from_bytes(await reader.readexactly(_LENGTH_BYTES))
+        if length > _LONGEST:
+            raise ValueError("no frame")
         return pickle.loads(await reader.readexactly(length))  # noqa: S301 - this program's own
     except (asyncio.IncompleteReadError, ConnectionError):
         return None

@@ -154,8 +154,11 @@ async def main() -> None:
         loop.add_signal_handler(name, lambda: None)
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)
+    # What anybody prints goes to stderr: between two frames it would end the conversation.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     protocol: Any = asyncio.streams.FlowControlMixin
-    transport, made = await loop.connect_write_pipe(protocol, sys.stdout.buffer)
+    transport, made = await loop.connect_write_pipe(protocol, answers)
     await serve(reader, asyncio.StreamWriter(transport, made, reader, loop))
 
 

@@ -17,11 +17,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
+
 from discovery.aws.accounts import Identity
 from discovery.aws.errors import AwsError
 from discovery.config.aws import Aws
 from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Complete, Failed, Skipped
+from discovery.plan.defect import defect
 from discovery.sweep.account_scan import AccountTargets, AccountTask, ScanEvents, ScanQuery
 from discovery.sweep.scan_frames import (
     Done,
@@ -34,6 +37,8 @@ from discovery.sweep.scan_frames import (
     read_frame,
     write_frame,
 )
+
+log = structlog.get_logger()
 
 SCOPES_WORTH_A_PROCESS = 1500
 """With `auto`, one process for so many scopes: starting it costs as much as scanning these."""
@@ -59,21 +64,34 @@ class ScanWorkers:
             return None
         alive = [worker for worker in self._workers if worker.is_alive]
         if len(self._workers) != count or len(alive) < count:
-            await self._replace(alive if len(self._workers) == count else [], count)
+            try:
+                await self._replace(alive if len(self._workers) == count else [], count)
+            except OSError as error:
+                log.warning("scan.no_workers", error=str(error))
+                return None
         self._number += 1
         for worker in self._workers:
             worker.send(Scan(self._number, query))
         return WorkerScan(self._workers, self._number)
 
     async def _replace(self, kept: list[_Worker], count: int) -> None:
-        """Start those that are missing; each keeps its place, and so its accounts."""
+        """Start those that are missing; each keeps its place, and so its accounts.
+
+        Raises: OSError, when one cannot be started; then there are none.
+        """
+        places = self._workers if len(self._workers) == count else [None] * count
         await asyncio.gather(*(each.close() for each in self._workers if each not in kept))
         share = max(1, self._settings.concurrency // count)
         opening = Open(self._settings.model_copy(update={"concurrency": share}), self._identity)
-        places = self._workers if len(self._workers) == count else [None] * count
-        self._workers = [
-            worker if worker in kept else await _Worker.start(opening) for worker in places
-        ]
+        self._workers = list(kept)
+        try:
+            for place, worker in enumerate(places):
+                if worker not in kept:
+                    self._workers.insert(place, await _Worker.start(opening))
+        except OSError:
+            await self.close()
+            self._workers = []
+            raise
 
     async def close(self) -> None:
         """End the processes."""
@@ -144,8 +162,9 @@ class _Worker:
     @classmethod
     async def start(cls, opening: Open) -> _Worker:
         """Start a process, which opens AWS at once."""
+        # -P: a directory `discovery` in the working directory is none of ours.
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", _MODULE, stdin=PIPE, stdout=PIPE
+            sys.executable, "-P", "-m", _MODULE, stdin=PIPE, stdout=PIPE
         )
         worker = cls(process)
         worker.send(opening)
@@ -186,6 +205,20 @@ class _Worker:
 
     async def _read(self) -> None:
         """Pass on what the process finds, until it ends."""
+        end = None
+        try:
+            end = await self._read_answers()
+        except Exception as error:
+            self._process.kill()
+            why = defect("what another process found", "read", error)
+            end = AwsError(ScopeReason.MALFORMED, why)
+        self._end = end or _ended_early(await self._process.wait())
+        for account in self._accounts.values():
+            account.ended.set_result(self._end)
+        self._accounts.clear()
+
+    async def _read_answers(self) -> AwsError | None:
+        """Pass on answers to the last; return why the process ends, if it says so."""
         assert self._process.stdout is not None  # noqa: S101 - it was started with pipes
         end = None
         while (answer := await read_frame(self._process.stdout)) is not None:
@@ -194,10 +227,7 @@ class _Worker:
             elif answer.number == self._number:
                 for found in answer.found:
                     self._pass_on(found)
-        self._end = end or _ended_early(await self._process.wait())
-        for account in self._accounts.values():
-            account.ended.set_result(self._end)
-        self._accounts.clear()
+        return end
 
     def _pass_on(self, found: Found) -> None:
         at = found.scope if isinstance(found, Complete | Failed | Skipped) else found

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from discovery.aws.accounts import Identity
 from discovery.aws.cloud import Cloud
@@ -151,6 +154,32 @@ async def test_a_process_with_other_credentials_scans_nothing(members: Site) -> 
         result = result_of(found, account_id, None)
         assert isinstance(result, Failed)
         assert result.reason is ScopeReason.WRONG_ACCOUNT
+
+
+async def test_where_no_process_can_be_started_one_scans_alone(
+    members: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    async with opened(members) as (cloud, workers):
+        with capture_logs() as logs:
+            found = await shared_scan(cloud, workers)
+    assert all(isinstance(result_of(found, each), Complete) for each in MEMBERS)
+    assert [(each["event"], each["log_level"]) for each in logs] == [("scan.no_workers", "warning")]
+
+
+async def test_a_process_that_says_something_else_is_ended(
+    members: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\necho hello, this is no frame\nexec cat >/dev/null\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    async with opened(members) as (cloud, workers):
+        found = await shared_scan(cloud, workers)
+    for account_id in MEMBERS:
+        result = result_of(found, account_id, None)
+        assert isinstance(result, Failed)
+        assert result.reason is ScopeReason.MALFORMED
 
 
 @pytest.mark.parametrize(
