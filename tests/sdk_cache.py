@@ -39,7 +39,7 @@ def keep_what_the_sdk_reads() -> None:
     hooks: Any = botocore.hooks  # whose stubs tell nothing of what is private
     hooks.accepts_kwargs = _whether_it_accepts_kwargs
     hooks.EventAliaser._alias_event_name = lambda _, name: _alias(name)
-    sdk_session.ServiceLoader = _service_loader  # type: ignore[assignment, misc]
+    sdk_session.ServiceLoader = _service_loader  # type: ignore[assignment, attr-defined]
     AioClientCreator._load_service_model = _model_of
     AioClientCreator._create_client_class = _class_of
 
