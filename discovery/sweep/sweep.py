@@ -1,7 +1,7 @@
 """One sweep, top to bottom: scan, list, plan, confirm, apply, record.
 
-See discovery/README: One sweep. `audit` takes the same steps with a control plane that it can only
-read (R5). The service scans beside other sweeps, and calls `finish_sweep` once it has the lock.
+See discovery/README: One sweep. `audit` takes the same steps and can only read (R5). The service
+scans beside other sweeps, and calls `finish_sweep` once it has the lock.
 """
 
 from __future__ import annotations
@@ -43,10 +43,7 @@ async def sweep(
 async def audit(
     context: SweepContext, request: SweepRequest, *, control_plane: Reader, state: RememberedState
 ) -> Report:
-    """Report what a sweep at this moment would do. Nothing is written anywhere.
-
-    Raises: WrongState, before anything is read from AWS.
-    """
+    """Report what a sweep would do now; write nothing. Raises: WrongState, before AWS is asked."""
     run = SweepRun.start(context, request, state, dry_run=True)
     check = await check_state_identity(run, control_plane)
     await scan_scopes(run)
